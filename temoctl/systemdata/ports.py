@@ -1,0 +1,208 @@
+"""What SystemData offers to the use cases, beside the engine's Journal and Vault.
+
+Two implementations pass one conformance suite: `postgres` (real) and `memory` (simulations, crash table).
+Every method runs as the principal the store was opened for: row-level security decides what it sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from temoctl.engine.ports import Fence, Journal, Vault
+from temoctl.model.address import Address
+from temoctl.model.plan import RecordedTenant
+from temoctl.model.value import Json
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    CI = "ci"
+    MANAGER = "manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. Serialisable: a queue worker gets it beside the request."""
+
+    name: str
+    role: Role = Role.ADMIN
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """`expires_at` and `heartbeat_at` are seconds since the epoch by the database's clock."""
+
+    uid: str
+    tenant: str
+    epoch: int
+    holder: str
+    operation: str
+    taken_at: float
+    heartbeat_at: float
+    expires_at: float
+
+    def fence(self) -> Fence:
+        return Fence(self.uid, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One finished or unfinished run, for `history`. `status` is running, done, failed, partly, stopped or waiting."""
+
+    run: str
+    tenant: str
+    mode: str
+    plan: str
+    by: str
+    started_at: float
+    finished_at: float | None
+    status: str
+    summary: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    at: float
+    by: str
+    tenant: str
+    action: str
+    subject: str
+    detail: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The state of one channel of one tenant, with the service fields n8n and support need.
+
+    `status` is connected, waiting, broken, suspended, not-applied or removed; `why` says more; `fields` are
+    e.g. bot id, workflow id.
+    """
+
+    tenant: str
+    channel: str
+    kind: str
+    status: str
+    why: str = ""
+    since: float = 0.0
+    fields: Mapping[str, Json] = field(default_factory=dict)
+
+
+class PlanUse(StrEnum):
+    """What became of a saved plan for one tenant: unused, started (resumable after a crash), or finished."""
+
+    UNUSED = "unused"
+    STARTED = "started"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One broken invariant found by `state check`, and what `state repair` would do about it ("" = by hand)."""
+
+    code: str
+    tenant: str
+    what: str
+    repair: str = ""
+
+
+class Store(Protocol):
+    """`journal` and `vault` share the store's connection pool and principal."""
+
+    journal: Journal
+    vault: Vault
+
+    async def installation(self) -> str:
+        """The installation's tag (10 characters of base 32), drawn once when the store was first migrated."""
+        ...
+
+    async def plan_key(self) -> bytes:
+        """32 bytes, drawn once: the HMAC key of saved plans."""
+        ...
+
+    async def pin(self, system: str, instance: str) -> str:
+        """Record which instance of a system this installation speaks to; returns the one on record.
+
+        The first caller's value stays. A different value is the caller's to refuse (TEMO610). Needs apply.
+        """
+        ...
+
+    async def pinned(self) -> Mapping[str, str]: ...
+
+    async def tenants(self) -> Sequence[RecordedTenant]:
+        """All living tenants this principal may see, without resources, platform first."""
+        ...
+
+    async def load(self, tenants: Sequence[str]) -> Mapping[str, RecordedTenant]:
+        """Recorded state with resources and intents; a tenant never seen comes back with uid ""."""
+        ...
+
+    async def register(self, tenant: str, uid: str, *, manager: str, by: str) -> str:
+        """Make the tenant's row if it has none; returns the living uid (the first one stays)."""
+        ...
+
+    async def assign(self, tenant: str, manager: str, *, by: str) -> None:
+        """Give a tenant to another manager (admin and CI only; audited). Also known uids keep their rows' manager."""
+        ...
+
+    async def take_lease(self, uid: str, *, holder: str, operation: str, ttl: float) -> LeaseState:
+        """Take the tenant's lease with a new epoch. Raises Locked (TEMO600) while another holder's is alive."""
+        ...
+
+    async def renew_lease(self, lease: LeaseState, ttl: float) -> LeaseState:
+        """Heartbeat. Raises LeaseLost (TEMO601) when the epoch is no longer ours."""
+        ...
+
+    async def release_lease(self, lease: LeaseState) -> None: ...
+
+    async def leases(self) -> Sequence[LeaseState]: ...
+
+    async def break_lease(self, tenant: str, *, by: str, steal: bool) -> LeaseState | None:
+        """`state unlock`: ends a lease whose heartbeat is stale, any lease with `steal`. Returns what was broken.
+
+        Raises Locked (TEMO602) when the heartbeat is fresh and `steal` is False. Raises the epoch, so that the old
+        holder is fenced off. Audited.
+        """
+        ...
+
+    async def start_run(self, fence: Fence, run: str, *, tenant: str, mode: str, plan: str, by: str) -> None: ...
+
+    async def end_run(self, fence: Fence, run: str, *, status: str, summary: Mapping[str, Json]) -> None: ...
+
+    async def runs(self, tenant: str | None = None, *, limit: int = 50) -> Sequence[RunRow]: ...
+
+    async def plan_use(self, plan: str, tenant: str) -> PlanUse: ...
+
+    async def use_plan(self, fence: Fence, plan: str, tenant: str, use: PlanUse) -> None:
+        """Record that a plan was started or finished for this tenant. Raises Conflict (TEMO611) when finished."""
+        ...
+
+    async def put_connections(self, fence: Fence, rows: Sequence[Connection]) -> None: ...
+
+    async def connections(self, tenants: Sequence[str] | None = None) -> Sequence[Connection]: ...
+
+    async def forget(self, fence: Fence, address: Address, *, by: str) -> None:
+        """Drop one record by hand (`state forget`); audited."""
+        ...
+
+    async def close_tenant(self, fence: Fence, *, by: str) -> None:
+        """The last act of a destroy: no resources may be recorded; destroys the tenant's data key."""
+        ...
+
+    async def claim(self, uid: str, name: str, value_hash: str) -> str | None:
+        """Claim a value that only one tenant may use (a bot id, keyed hash). Returns the other owner's tenant id."""
+        ...
+
+    async def claims(self, name: str) -> Mapping[str, str]:
+        """All claimed hashes of that name -> tenant id (those this principal can see; others as "")."""
+        ...
+
+    async def audit(self, tenant: str | None = None, *, limit: int = 50) -> Sequence[AuditRow]: ...
+
+    async def check(self) -> Sequence[Finding]: ...
+
+    async def repair(self, findings: Sequence[Finding], *, by: str) -> int: ...
+
+    async def close(self) -> None: ...
