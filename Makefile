@@ -26,7 +26,7 @@ $(VENV)/.live: $(VENV)/.dev
 setup: $(VENV)/.dev
 
 demo: $(VENV)/.core $(if $(filter real,$(N8N)),$(VENV)/.live)
-	$(BIN)/python docs/demo.py --n8n $(N8N)
+	$(BIN)/python demo/run.py --n8n $(N8N)
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n 2 -m 'not live' $(PYTEST_ARGS)
