@@ -72,13 +72,15 @@ Handler = Callable[..., Awaitable[FakeResponse]]
 class FakeHttp:
     """Subclass it, set `name`, and register `routes` with `route(method, pattern)`; `{x}` in a pattern is one segment.
 
-    `is_write(request)` tells requests that change state (default: any method but GET and HEAD).
+    `is_write(request)` tells requests that change state (default: any method but GET and HEAD). `latency` is the
+    time every answer takes, on top of what a fault of kind `latency` adds to single ones.
     """
 
     name = "fake"
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
+        self.latency = 0.0
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []  # every request, as (method, path)
         self._routes: list[tuple[str, re.Pattern[str], Handler]] = []
@@ -98,6 +100,9 @@ class FakeHttp:
     def too_many(self, request: FakeRequest, fault: Fault) -> FakeResponse:
         headers = {"retry-after": str(int(fault.seconds or 1))} if fault.retry_after else {}
         return FakeResponse(429, {"message": "too many requests"}, headers=headers)
+
+    def failed(self, request: FakeRequest) -> FakeResponse:
+        return FakeResponse(500, {"message": "internal error"})
 
     def listing(self, name: str, rows: Iterable[Any]) -> list[Any]:
         """The rows a list call shows: the present ones, or those of `seconds` ago under a `stale` fault."""
@@ -120,6 +125,8 @@ class FakeHttp:
 
     async def handle(self, request: FakeRequest) -> FakeResponse:
         """Answer one request, misbehaving as the faults say. Raises Dropped for a cut connection."""
+        if self.latency:
+            await self.clock.sleep(self.latency)
         await self.land_late_effects()
         self.requests.append((request.method, request.path))
         fault = self._fault_for(request)
@@ -131,7 +138,7 @@ class FakeHttp:
         if fault.kind == "429":
             return self.too_many(request, fault)
         if fault.kind == "500-before":
-            return FakeResponse(500, {"message": "internal error"})
+            return self.failed(request)
         if fault.kind == "refuse":
             raise Dropped
         if fault.kind == "late":
@@ -139,7 +146,7 @@ class FakeHttp:
             raise Dropped
         answer = await self._dispatch(request)
         if fault.kind == "500-after":
-            return FakeResponse(500, {"message": "internal error"})
+            return self.failed(request)
         if fault.kind == "lost":
             raise Dropped
         return answer
