@@ -222,7 +222,8 @@ class Plugin:
 
     `connect` must not talk to the vendor yet. `connect(settings, context)` gets a validated `settings` instance.
     Fields of the settings that hold references to credentials are `SecretSource` (see spec.secret_source); app
-    resolves them into `Context.secrets` under the field's name.
+    resolves them into `Context.secrets` under the field's name. `remains` names, as (what, why), what a hard delete
+    can't reach at this vendor: it is printed on every certificate.
     """
 
     name: str
@@ -231,3 +232,4 @@ class Plugin:
     connect: Callable[[Any, Context], Awaitable[System]]
     limits: Limits = Limits()
     describe: str = ""
+    remains: tuple[tuple[str, str], ...] = ()

@@ -45,6 +45,8 @@ class Kind:
     `settle` and `ready` are seconds: how long "absent" is doubted after an unknown outcome, and how long becoming
     ready may take. `data` marks kinds whose deletion loses customers' data and so needs `--allow delete:<kind>`.
     `calls` is the number of read calls one object costs when there is no fleet list (DECISIONS 10).
+    `exclusive` names the field of `observe_secrets` whose text up to the first ":" is an account that only one
+    tenant may use (a bot's id): checked at plan time over all tenants, claimed by keyed hash (DECISIONS 26).
     """
 
     system: str
@@ -63,6 +65,7 @@ class Kind:
     ready: float = 60.0
     calls: int = 0
     archive_only: bool = False  # the vendor archives instead of deleting
+    exclusive: str = ""
     normalise: Callable[[Props], Props] = _as_is
 
     @property
