@@ -39,8 +39,9 @@ class Kind:
     `label` is the business noun ("bot texts", "knowledge table"). Fields named in `immutable` can only change by a
     replace. `write_only` fields are never given back by the system and are compared with what was recorded.
     `partial` fields are mappings of which we own only the keys we send. `observe_secrets` names the top-level
-    fields whose secret must be resolved before the object can be read at all (a bot's token). `normalise` is applied
-    to desired and observed alike before they are compared, so that a vendor's spelling is not drift.
+    fields whose secret must be resolved before the object can be read at all (a bot's token); `probe_secrets` those
+    that only a probe needs (a role's password): targets of probes carry both. `normalise` is applied to desired and
+    observed alike before they are compared, so that a vendor's spelling is not drift.
     `impact` maps a field (or "create", "update", "delete", "replace") to what touching it means; unnamed is NONE.
     `settle` and `ready` are seconds: how long "absent" is doubted after an unknown outcome, and how long becoming
     ready may take. `data` marks kinds whose deletion loses customers' data and so needs `--allow delete:<kind>`.
@@ -57,6 +58,7 @@ class Kind:
     write_only: frozenset[str] = frozenset()
     partial: frozenset[str] = frozenset()
     observe_secrets: frozenset[str] = frozenset()
+    probe_secrets: frozenset[str] = frozenset()
     replace: ReplaceOrder = ReplaceOrder.CREATE_FIRST
     impact: Mapping[str, Impact] = field(default_factory=dict)
     reversible: bool = True
