@@ -108,11 +108,56 @@ class Finding:
     repair: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """One secret of a tenant, without its value. `by` is who stored the newest version."""
+
+    path: str
+    version: int
+    at: float
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerRow:
+    """A manager and the database login that is theirs alone ("" = none: they come through the service)."""
+
+    name: str
+    db_role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DriftRow:
+    """What a look at a tenant found: `changes` counts the differences, `detail` names them."""
+
+    at: float
+    by: str
+    tenant: str
+    changes: int
+    detail: Mapping[str, Json] = field(default_factory=dict)
+
+
+class SecretVault(Vault, Protocol):
+    """What `temoctl secrets` needs beyond what the engine needs."""
+
+    async def listing(self, uid: str) -> Sequence[SecretRow]:
+        """The tenant's secrets by path, newest version each. Reads no value."""
+        ...
+
+    async def remove(self, uid: str, path: str, *, by: str) -> int:
+        """Remove every version of a secret; returns how many there were. Audited."""
+        ...
+
+
 class Store(Protocol):
     """`journal` and `vault` share the store's connection pool and principal."""
 
     journal: Journal
-    vault: Vault
+    vault: SecretVault
+
+    def keyed_hash(self, purpose: str, text: str) -> str:
+        """A hash that only this installation's key holders can make: for claims and for comparing secrets."""
+        ...
 
     async def installation(self) -> str:
         """The installation's tag (10 characters of base 32), drawn once when the store was first migrated."""
@@ -197,6 +242,26 @@ class Store(Protocol):
 
     async def claims(self, name: str) -> Mapping[str, str]:
         """All claimed hashes of that name -> tenant id (those this principal can see; others as "")."""
+        ...
+
+    async def managers(self) -> Sequence[ManagerRow]: ...
+
+    async def put_manager(self, name: str, *, db_role: str = "", by: str) -> None:
+        """Make a manager known, and which database login is theirs (admin and CI only)."""
+        ...
+
+    async def take_tokens(self, key: str, count: int, *, rate: float, burst: int) -> float:
+        """Reserve calls to a vendor across processes; returns the seconds to wait before making them."""
+        ...
+
+    async def note_drift(self, uid: str, *, by: str, changes: int, detail: Mapping[str, Json]) -> None:
+        """Append to the drift history. One of the few things that `drift` may write (DECISIONS 12)."""
+        ...
+
+    async def drift_history(self, tenant: str, *, limit: int = 50) -> Sequence[DriftRow]: ...
+
+    async def note_read(self, uid: str, *, by: str, what: str) -> None:
+        """Append to the record of who looked at what. Allowed when only reading (DECISIONS 12)."""
         ...
 
     async def audit(self, tenant: str | None = None, *, limit: int = 50) -> Sequence[AuditRow]: ...
