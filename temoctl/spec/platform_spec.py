@@ -1,0 +1,106 @@
+"""The model of `platform.yaml`: where the systems are, and what all tenants share. Must not connect to anything.
+
+Sections of systems stay raw here: each system validates its own (`system_settings` in `spec.project`), so that adding
+a system changes no file of this package.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PrivateAttr, Strict, model_validator
+from typing_extensions import TypedDict
+
+from temoctl.model.diagnostic import Where
+from temoctl.model.value import digest
+from temoctl.spec.fields import Count, Flag, Language, Line, Short, SpecModel, TimeZone, Url, wrong
+from temoctl.spec.positions import Positions
+from temoctl.spec.secret_source import SecretSource
+
+
+class SystemData(SpecModel):
+    """Where temoctl keeps what it knows: an embedded PostgreSQL unless a DSN is given."""
+
+    dsn: SecretSource | None = None
+    embedded: Flag = True
+    alone: Flag = Field(
+        default=False, description="true: nobody else applies, so an embedded database may go with systems elsewhere."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_place(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("dsn") is not None:
+            if value.get("embedded") is True:
+                raise wrong("TEMO282", "`dsn` and `embedded: true` exclude each other", fix="Remove one of them.")
+            return {**value, "embedded": False}
+        if isinstance(value, dict) and value.get("embedded") is False:
+            raise wrong("TEMO282", "`embedded: false` needs a `dsn`", fix="Give the DSN, or remove `embedded`.")
+        return value
+
+
+class LanguageModel(SpecModel):
+    """The OpenAI-compatible endpoint that writes the answers."""
+
+    url: Url
+    key: SecretSource
+    model: Short
+
+
+class Shared(SpecModel):
+    llm: LanguageModel | None = None
+
+
+class Defaults(SpecModel):
+    """What tenants get that don't say it themselves."""
+
+    language: Language | None = None
+    time_zone: TimeZone | None = None
+    tone: Line | None = None
+    history_days: Annotated[Count, Field(ge=1)] | None = None
+
+
+class CallLimits(TypedDict, total=False):
+    """How hard one system may be driven: what is left out is the system's own default."""
+
+    concurrency: Annotated[int, Strict(), Field(ge=1, le=256)]
+    rate: Annotated[float, Field(ge=0)]
+    burst: Annotated[int, Strict(), Field(ge=1)]
+    per_key: Annotated[float, Field(ge=0)]
+
+
+CallLimits.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+
+SystemName = Annotated[str, Strict(), Field(pattern=r"^[a-z][a-z0-9]*$")]
+
+
+class PlatformSpec(SpecModel):
+    """One profile of the platform."""
+
+    name: Short = "default"
+    systemdata: SystemData = SystemData()
+    systems: dict[SystemName, dict[str, Any]] = Field(default_factory=dict)
+    shared: Shared = Shared()
+    defaults: Defaults = Defaults()
+    limits: dict[SystemName, CallLimits] = Field(default_factory=dict)
+
+    _positions: Positions = PrivateAttr(default_factory=lambda: Positions(""))
+    _path: Path = PrivateAttr(default=Path())
+
+    @property
+    def positions(self) -> Positions:
+        return self._positions
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies: relative paths of `{file: …}` start here."""
+        return self._path.parent
+
+    def where(self, path: str) -> Where:
+        """The place of a value in the file (`systems.n8n.url`), or of its nearest parent."""
+        return self._positions.value(path)
+
+    @property
+    def digest(self) -> str:
+        return digest(self.model_dump(mode="json"))
