@@ -1,0 +1,83 @@
+"""How hard one system is driven by this process: concurrency, calls per second, Retry-After, and the count of calls.
+
+Own code, because the libraries at hand (aiolimiter, pyrate-limiter, limits) read the event loop's or the machine's
+clock: a rate limit that can't run on injected time can't be tested in virtual time. Shared by all tenants of a run.
+Must not know what is called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temoctl.engine.ports import Clock
+from temoctl.engine.protocol import Limits
+
+
+class Rate:
+    """GCRA: `rate` calls a second, `burst` at once. `reserve` books the next call and says how long to wait for it."""
+
+    def __init__(self, rate: float, burst: int = 1) -> None:
+        self._gap, self._burst = 1.0 / rate, max(1, burst)
+        self._next = float("-inf")
+
+    def reserve(self, now: float) -> float:
+        self._next = max(self._next, now) + self._gap
+        return max(0.0, self._next - self._gap * self._burst - now)
+
+
+class Throttle:
+    """Implements `ports.Slots` for one system. `reads` and `writes` count the calls that were let through."""
+
+    def __init__(self, limits: Limits, clock: Clock) -> None:
+        self._limits, self._clock = limits, clock
+        self._places = asyncio.Semaphore(limits.concurrency)
+        self._rate = Rate(limits.rate, limits.burst) if limits.rate > 0 else None
+        self._keys: dict[str, Rate] = {}
+        self._paused: dict[str, float] = {}
+        self.reads = 0
+        self.writes = 0
+
+    @asynccontextmanager
+    async def take(self, *, key: str = "", write: bool = False) -> AsyncIterator[None]:
+        await self._rates(key)
+        while True:
+            await self._pauses(key)
+            async with self._places:
+                # A pause may have been asked for while this call stood in the queue.
+                if self._left(key) > 0:
+                    continue
+                if write:
+                    self.writes += 1
+                else:
+                    self.reads += 1
+                yield
+                return
+
+    def pause(self, seconds: float, *, key: str = "") -> None:
+        until = self._clock.monotonic() + seconds
+        self._paused[key] = max(until, self._paused.get(key, 0.0))
+
+    async def _rates(self, key: str) -> None:
+        """Wait for the key's rate, then the system's: a busy key must not hold a place others could use."""
+        if key and self._limits.per_key > 0:
+            own = self._keys.setdefault(key, Rate(self._limits.per_key))
+            await self._wait(own.reserve(self._clock.monotonic()))
+        if self._rate is not None:
+            await self._wait(self._rate.reserve(self._clock.monotonic()))
+
+    async def _pauses(self, key: str) -> None:
+        while (left := self._left(key)) > 0:
+            await self._clock.sleep(left)
+
+    def _left(self, key: str) -> float:
+        """Seconds of pause left for a key; a pause without a key holds everybody."""
+        if not self._paused:
+            return 0.0
+        now = self._clock.monotonic()
+        return max(self._paused.get("", 0.0), self._paused.get(key, 0.0)) - now
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds > 0:
+            await self._clock.sleep(seconds)
