@@ -54,8 +54,9 @@ class Fault:
     """One way to misbehave, for the next `count` matching requests (-1: until cleared).
 
     `kind`: latency, 429, 500-before, 500-after, lost (effect, no answer), late (no answer now, effect after
-    `seconds`), refuse (connection cut before any effect), stale (lists are `seconds` old). `match` is a regular
-    expression over "METHOD /path"; `writes` restricts it to requests that change something.
+    `seconds`), refuse (connection cut before any effect), denied (a credential isn't accepted), stale (lists are
+    `seconds` old). `match` is a regular expression over "METHOD /path"; `writes` restricts it to requests that change
+    something; `skip` lets that many matching requests through first.
     """
 
     kind: str
@@ -64,6 +65,7 @@ class Fault:
     seconds: float = 0.0
     retry_after: bool = True
     writes: bool = False
+    skip: int = 0
 
 
 Handler = Callable[..., Awaitable[FakeResponse]]
@@ -104,6 +106,9 @@ class FakeHttp:
     def failed(self, request: FakeRequest) -> FakeResponse:
         return FakeResponse(500, {"message": "internal error"})
 
+    def denied(self, request: FakeRequest) -> FakeResponse:
+        return FakeResponse(401, {"message": "unauthorized"})
+
     def listing(self, name: str, rows: Iterable[Any]) -> list[Any]:
         """The rows a list call shows: the present ones, or those of `seconds` ago under a `stale` fault."""
         now, current = self.clock.now(), list(rows)
@@ -137,6 +142,8 @@ class FakeHttp:
             return await self._dispatch(request)
         if fault.kind == "429":
             return self.too_many(request, fault)
+        if fault.kind == "denied":
+            return self.denied(request)
         if fault.kind == "500-before":
             return self.failed(request)
         if fault.kind == "refuse":
@@ -157,6 +164,9 @@ class FakeHttp:
             if fault.count == 0 or fault.kind == "stale" or not re.search(fault.match, line):
                 continue
             if fault.writes and not self.is_write(request):
+                continue
+            if fault.skip > 0:
+                fault.skip -= 1
                 continue
             if fault.count > 0:
                 fault.count -= 1
