@@ -1,0 +1,60 @@
+"""Secrets of one tenant as a run needs them: fetched when a step needs them, made where temoctl makes them.
+
+A generated secret is committed to the vault before anything is done with it (DECISIONS 14). Must not know how the
+vault seals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from temoctl.engine.ports import Fence, Ids, Vault
+from temoctl.model.kind import Kind
+from temoctl.model.secret import Secret, SecretRef
+from temoctl.model.value import Props, is_secret, secret_ref, secrets, substitute
+
+
+class TenantSecrets:
+    """The vault of one tenant, seen through the fence of this run."""
+
+    def __init__(self, vault: Vault, ids: Ids, fence: Fence) -> None:
+        self._vault, self._ids, self._fence = vault, ids, fence
+
+    async def fill(self, resolved: Props) -> dict[str, Any]:
+        """The tree with every secret as a value. Raises Refused (TEMO620) for one the vault doesn't have."""
+        wanted = secrets(resolved)
+        values = await self._values(wanted)
+        for ref in wanted:
+            if ref not in values:
+                values[ref] = await self._vault.get(self._fence.uid, ref.path, ref.version)
+        full: dict[str, Any] = substitute(dict(resolved), of_secret=values.__getitem__)
+        return full
+
+    async def fill_gladly(self, resolved: Props) -> dict[str, Any]:
+        """As `fill`, but makes nothing and leaves a missing secret as its leaf: for deleting."""
+        found = await self._stored(secrets(resolved))
+        full: dict[str, Any] = substitute(dict(resolved), of_secret=lambda ref: found.get(ref, ref.tree()))
+        return full
+
+    async def for_reading(self, kind: Kind, resolved: Props) -> dict[str, Secret]:
+        """The secrets without which the object can't be looked at; missing ones are left out."""
+        fields = {name: secret_ref(resolved[name]) for name in kind.observe_secrets if is_secret(resolved.get(name))}
+        if not fields:
+            return {}
+        found = await self._stored(tuple(fields.values()))
+        return {name: found[ref] for name, ref in fields.items() if ref in found}
+
+    async def _values(self, wanted: tuple[SecretRef, ...]) -> dict[SecretRef, Secret]:
+        values = await self._stored(tuple(ref for ref in wanted if not ref.generate))
+        for ref in wanted:
+            if ref.generate:
+                values[ref] = await self._vault.ensure(self._fence, ref, self._ids.password())
+        return values
+
+    async def _stored(self, wanted: tuple[SecretRef, ...]) -> dict[SecretRef, Secret]:
+        if not wanted:
+            return {}
+        uid = self._fence.uid
+        found: Mapping[tuple[str, SecretRef], Secret] = await self._vault.many([(uid, ref) for ref in wanted])
+        return {ref: secret for (_, ref), secret in found.items()}
