@@ -100,12 +100,17 @@ class PlanUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One broken invariant found by `state check`, and what `state repair` would do about it ("" = by hand)."""
+    """One broken invariant found by `state check`, and what `state repair` would do about it ("" = by hand).
+
+    `uid` and `subject` (an address, an intent, a run) say which row is meant.
+    """
 
     code: str
     tenant: str
     what: str
     repair: str = ""
+    uid: str = ""
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
