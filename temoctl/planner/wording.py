@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from temoctl.model.plan import Mode
+from temoctl.model.resource import Presence
 from temoctl.model.step import FieldChange
 from temoctl.model.value import UNKNOWN
 from temoctl.planner.decide import Reason
@@ -77,7 +78,7 @@ def _because(finding: Finding, reason: Reason, mode: Mode) -> str:
         case Reason.STRAY:
             return "the tenant is destroyed" if mode is Mode.DESTROY else "it carries our mark, but nothing asks for it"
         case Reason.WITNESS:
-            return "it isn't as it should be yet" + (f": {_fields(finding.changes)}" if finding.changes else "")
+            return _witnessed(finding)
         case Reason.PROTECTED:
             return f"it is protected, and {_wish(finding, mode)}"
         case _:
@@ -116,6 +117,14 @@ def _changed(finding: Finding) -> str:
     if anew:
         parts.append(f"something it uses is made anew: {_fields(anew)}")
     return "; ".join(parts)
+
+
+def _witnessed(finding: Finding) -> str:
+    if finding.changes:
+        return f"it isn't as it should be: {_fields(finding.changes)}"
+    if finding.views.seen.presence is Presence.PRESENT:
+        return "it must show that what changes here still works"
+    return "it must show that this works, and it isn't there yet"
 
 
 def _behind(finding: Finding) -> str:
