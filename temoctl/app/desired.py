@@ -1,0 +1,124 @@
+"""What the specs ask for: blueprints run for each tenant, and everything such a plan depends on as digests.
+
+Must not look at any system.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from temoctl import __version__
+from temoctl.app.world import World
+from temoctl.blueprint import BlueprintContext, platform_resources, tenant_resources
+from temoctl.model.address import PLATFORM, Address
+from temoctl.model.diagnostic import Diagnostic, Severity
+from temoctl.model.identity import Owner
+from temoctl.model.plan import Inputs, RecordedTenant
+from temoctl.model.resource import Desired
+from temoctl.model.value import digest
+from temoctl.spec.tenant import TenantSpec
+from temoctl.systemdata.ports import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one tenant's spec comes to. `manager` is who it is to belong to."""
+
+    tenant: str
+    owner: Owner
+    new: bool
+    desired: Mapping[Address, Desired]
+    inputs: Inputs
+    manager: str
+    not_applied: tuple[str, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+    @property
+    def broken(self) -> bool:
+        return any(one.severity is Severity.ERROR for one in self.problems)
+
+
+class Blueprints:
+    """Turns specs into resources for one run; reads the templates' digest once."""
+
+    def __init__(self, world: World, platform_owner: Owner) -> None:
+        self._world, self._platform_owner = world, platform_owner
+        self._templates = _templates_digest(world)
+
+    def of(self, tenant: str, owner: Owner, recorded: RecordedTenant, versions: Mapping[str, int]) -> Wanted:
+        """One tenant's wishes; a broken spec comes back with its problems and nothing else."""
+        spec = self._world.project.tenants.get(tenant)
+        problems = self._world.project.problems_of(tenant)
+        inputs = self._inputs(tenant, spec, versions)
+        new = not recorded.uid
+        manager = recorded.manager if spec is None or spec.manager is None else spec.manager
+        if tenant != PLATFORM and (spec is None or problems):
+            return Wanted(tenant, owner, new, {}, inputs, manager, (), problems)
+        context = self._context(owner, spec, versions)
+        blueprint = platform_resources(context) if spec is None else tenant_resources(spec, context)
+        desired = {one.address: one for one in blueprint.resources}
+        found = (*blueprint.problems, *self._manager(spec, recorded))
+        return Wanted(tenant, owner, new, desired, inputs, manager, tuple(blueprint.not_applied), found)
+
+    def _context(self, owner: Owner, spec: TenantSpec | None, versions: Mapping[str, int]) -> BlueprintContext:
+        project = self._world.project
+        return BlueprintContext(
+            owner=owner,
+            platform_owner=self._platform_owner,
+            platform=self._world.platform,
+            plan=None if spec is None else project.plans[spec.plan],
+            secret_versions=versions,
+            root=project.root,
+            templates=self._world.templates,
+        )
+
+    def _inputs(self, tenant: str, spec: TenantSpec | None, versions: Mapping[str, int]) -> Inputs:
+        digests, knowledge = self._world.project.digests, self._world.project.knowledge
+        files = [] if spec is None else [base.file for _, _, base in spec.knowledge_base.each() if base.file]
+        return Inputs(
+            spec=digests.get(tenant, ""),
+            plans=digests.get("plans", ""),
+            platform=digests.get("platform", ""),
+            templates=self._templates,
+            knowledge=digest({name: knowledge[name].digest for name in files if name in knowledge}) if files else "",
+            program=__version__,
+            secrets=digest(dict(versions)) if versions else "",
+        )
+
+    def _manager(self, spec: TenantSpec | None, recorded: RecordedTenant) -> tuple[Diagnostic, ...]:
+        """DECISIONS 6: SystemData decides who the manager is."""
+        if spec is None or spec.manager is None or not recorded.manager or spec.manager == recorded.manager:
+            return ()
+        where = spec.where("manager")
+        if self._world.principal.role is Role.MANAGER:
+            return (
+                Diagnostic(
+                    "TEMO116",
+                    f"this tenant belongs to {recorded.manager}",
+                    where=where,
+                    span="another manager",
+                    fix=f"write `manager: {recorded.manager}`, or ask an admin to hand the tenant over",
+                    tenant=spec.id,
+                ),
+            )
+        return (
+            Diagnostic(
+                "TEMO118",
+                f"the tenant goes from {recorded.manager} to {spec.manager}",
+                where=where,
+                detail="Applying this plan hands it over; the change is kept in the audit log.",
+                severity=Severity.NOTE,
+                tenant=spec.id,
+            ),
+        )
+
+
+def _templates_digest(world: World) -> str:
+    seen = hashlib.sha256()
+    for path in sorted(world.templates.rglob("*")):
+        if path.is_file():
+            seen.update(f"{path.relative_to(world.templates)}\0".encode())
+            seen.update(hashlib.sha256(path.read_bytes()).digest())
+    return seen.hexdigest()
