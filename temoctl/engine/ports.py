@@ -116,7 +116,9 @@ class Finish:
     """Ends an intent and changes the record in the same transaction.
 
     `record` is the new recorded state, `remove` the address whose record goes; neither for failures. `note` is for
-    people. `intent` is "" where there was no effect (adopt, forget): the change of record stands alone.
+    people. `intent` is "" where there was no effect (adopt, forget): the change of record stands alone. `step` is the
+    plan's step that is over with this entry ("" when an intent ends but its step goes on, or is given up): what
+    `done_steps` answers is made of the DONE entries' steps, not of the intents'.
     """
 
     fence: Fence
@@ -136,7 +138,11 @@ class Journal(Protocol):
     """The committed memory of effects. `write` returns when the entries are durable."""
 
     async def write(self, entries: Sequence[Begin | Finish]) -> Sequence[bool]:
-        """Commit all entries in one transaction; per entry, False where its fence is stale (nothing written)."""
+        """Commit all entries in one transaction; per entry, False where its fence is stale (nothing written).
+
+        Raises Unavailable when the store can't be reached. An entry that is there already (the answer to an earlier
+        commit was lost) counts as written: callers write again what they got no answer for.
+        """
         ...
 
     async def open_intents(self, uid: str) -> Sequence[Intent]:

@@ -42,7 +42,7 @@ class RunWorld:
     instances: Mapping[str, str] = field(default_factory=dict)
     neighbours: Mapping[str, Sequence[Target]] = field(default_factory=dict)
     root: str = ""
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
     def system(self, address: Address) -> System:
         """The connected system of an address. Raises UserError (TEMO511) when the platform file has none."""
