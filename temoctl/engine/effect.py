@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from temoctl.engine.events import StepWaiting
 from temoctl.engine.known import agrees, sets_unreadable
 from temoctl.engine.lookup import GONE, Lookup
 from temoctl.engine.ports import Clock, Intent, Permit
@@ -28,7 +29,7 @@ from temoctl.model.errors import Bug, Conflict, LeaseLost, Retryable, TemoError,
 from temoctl.model.identity import Identity
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
-from temoctl.model.step import FieldChange
+from temoctl.model.step import FieldChange, Step
 from temoctl.model.value import Json
 
 
@@ -44,6 +45,7 @@ class Wish:
     changes: tuple[FieldChange, ...] = ()
     repair: bool = False
     outdated: frozenset[str] = frozenset()
+    step: Step | None = None
 
     @property
     def verb(self) -> Verb:
@@ -119,7 +121,7 @@ class Effects:
             last = attempt == self._run.patience.tries - 1 or self._run.now() > until
             if lasting is not None or last or self._run.world.stop.requested:
                 raise _without_effect(problem) if doubtful_since is None else _still_unknown(wish, problem.summary)
-            await self._pause(problem, next(delays), looked=happened)
+            await self._pause(wish, problem, next(delays), looked=happened)
         raise AssertionError("the last attempt returns or raises")
 
     async def _attempt(self, wish: Wish, permit: CountingPermit) -> Taken:
@@ -208,11 +210,14 @@ class Effects:
         one = found[0]
         return Taken(one.ref or "", one.outputs, exact=False, observed=one, problem=lasting)
 
-    async def _pause(self, problem: TemoError, delay: float, *, looked: bool) -> None:
+    async def _pause(self, wish: Wish, problem: TemoError, delay: float, *, looked: bool) -> None:
         asked = problem.after if isinstance(problem, Retryable) else None
         if looked and asked is None:
             return  # looking took its time already
-        await self._run.world.clock.sleep(delay if asked is None else asked)
+        seconds = delay if asked is None else asked
+        if wish.step is not None:
+            self._run.tell(StepWaiting(self._run.known.tenant, wish.step, problem.summary, seconds))
+        await self._run.world.clock.sleep(seconds)
 
 
 def _may_have_happened(problem: TemoError, sent: int) -> bool:

@@ -280,7 +280,7 @@ class Executor:
     async def _carry_out(self, step: Step, wish: Wish) -> Taken:
         """The effect, with its intent ended when it is known to have had none."""
         try:
-            return await self._effects.carry_out(wish)
+            return await self._effects.carry_out(replace(wish, step=step))
         except (LeaseLost, UnknownOutcome):
             raise
         except TemoError as error:

@@ -11,7 +11,7 @@ any crash, does the same: each ending is one transaction with the record. Must n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from temoctl.engine.effect import Effects, Wish
@@ -56,9 +56,8 @@ class _Recovery:
         self._effects = Effects(run, self._lookup)
         self._started_wall, self._started = run.world.clock.now(), run.now()
 
-    async def all(self, intents: object) -> None:
+    async def all(self, intents: Sequence[Intent]) -> None:
         """Oldest first, so that of several intents for one address the last one's truth stays on record."""
-        assert isinstance(intents, list | tuple)
         for intent in intents:
             self._run.hold.permit.check()
             self._out.looked_at += 1
@@ -268,8 +267,3 @@ class _Recovery:
 
 def _at(target: Target, ref: str | None) -> Target:
     return Target(target.address, target.marker, ref, target.props, target.secrets)
-
-
-def fingerprints(recovered: Recovered) -> Mapping[str, str]:
-    """By step id, what our own half-finished updates look like now: no foreign change."""
-    return recovered.fingerprints

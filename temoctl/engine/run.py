@@ -18,6 +18,7 @@ from temoctl.engine.probing import probe_all
 from temoctl.engine.protocol import ProbeResult, Proof
 from temoctl.engine.recover import Recovered, recover
 from temoctl.engine.result import DoneStep, FailedStep, NotTriedStep, RunResult
+from temoctl.engine.stop import Stopped
 from temoctl.engine.tenant_run import TenantRun
 from temoctl.engine.world import Hold, RunWorld
 from temoctl.model.address import Address
@@ -50,7 +51,7 @@ class _Runner:
         self._plan, self._run, self._world = plan, run, run.world
         self._order = Order(plan.steps)
         self._results: asyncio.Queue[tuple[Step, StepEnd | BaseException, float]] = asyncio.Queue()
-        self._tasks: dict[Step, asyncio.Task[None]] = {}
+        self._tasks: dict[str, tuple[Step, asyncio.Task[None]]] = {}
         self._started: set[str] = set()
         self._recovered = Recovered()
         self._skip: frozenset[str] = frozenset()
@@ -114,7 +115,7 @@ class _Runner:
         self._start_ready()
         while self._tasks:
             step, end, seconds = await self._results.get()
-            del self._tasks[step]
+            del self._tasks[step.id]
             self._take_in(step, end, seconds)
             self._start_ready()
 
@@ -134,7 +135,7 @@ class _Runner:
         elif step.action is Action.ASK:
             self._ask(step)
         else:
-            self._tasks[step] = asyncio.create_task(self._track(step), name=step.id)
+            self._tasks[step.id] = step, asyncio.create_task(self._track(step), name=step.id)
 
     def _why_not(self, step: Step) -> str:
         blocker = self._order.blocked_by(step)
@@ -186,7 +187,7 @@ class _Runner:
         else:
             async with self._world.places.take(self._plan.tenant):
                 if self._world.stop.requested:
-                    raise _NotStarted
+                    raise Stopped
                 self._begin(step)
                 end = await self._executor.act(step, recovered=step.address in self._recovered.took)
         await self._executor.until_ready(step)
@@ -208,9 +209,9 @@ class _Runner:
             case LeaseLost():
                 self._unfinished(step, end)
                 raise end
-            case _NotStarted():
+            case Stopped():
                 self._stop()
-                self._leave(step, "the run was stopped before it")
+                self._leave(step, "the run was stopped before it was done")
             case TemoError():
                 if isinstance(end, Unproven):
                     self._certificate.append((step.address, end.proof))
@@ -235,8 +236,10 @@ class _Runner:
 
     def _leave_all(self, why: str) -> None:
         """Everything that no list has yet was not tried."""
-        listed = {one.step.id for one in (*self._done, *self._failed, *self._not_tried)}
-        listed.update(step.id for step in self._waiting)
+        listed = {step.id for step in self._waiting}
+        listed.update(one.step.id for one in self._done)
+        listed.update(one.step.id for one in self._failed)
+        listed.update(one.step.id for one in self._not_tried)
         for step in self._plan.steps:
             if step.id not in listed:
                 self._leave(step, why)
@@ -259,11 +262,11 @@ class _Runner:
 
     async def _drop_running(self) -> None:
         """Cancel what still runs. Its intents stay open: the next run looks them up."""
-        running, self._tasks = self._tasks, {}
-        for task in running.values():
+        running, self._tasks = list(self._tasks.values()), {}
+        for _, task in running:
             task.cancel()
-        await asyncio.gather(*running.values(), return_exceptions=True)
-        for step in running:
+        await asyncio.gather(*(task for _, task in running), return_exceptions=True)
+        for step, _ in running:
             if step.id in self._started:
                 self._unfinished(step, UnknownOutcome("TEMO502", f"{step.label}: {self._stopped or _RECOVERABLE}"))
 
@@ -276,7 +279,3 @@ class _Runner:
 
 class _Halted(Exception):
     """The second stop signal came."""
-
-
-class _NotStarted(Exception):
-    """The step got its place only after the run was asked to stop."""

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Stopped(Exception):
+    """A step gave way to the wish to stop before it had an effect."""
+
+
 class StopSignal:
     """First `press`: finish what runs, start nothing. Second: stop now (what was in flight stays recoverable)."""
 

@@ -10,6 +10,7 @@ from temoctl.engine.known import agrees
 from temoctl.engine.lookup import Lookup
 from temoctl.engine.protocol import Readiness, Ready, System, Target, Waits
 from temoctl.engine.retry import Patience, backoff
+from temoctl.engine.stop import Stopped
 from temoctl.engine.tenant_run import TenantRun
 from temoctl.model.errors import Refused, TemoError, Unavailable
 from temoctl.model.kind import Kind
@@ -60,9 +61,10 @@ class Waiting:
                     break
             left = start + kind.ready - self._run.now()
             hopeless = seen.presence is Presence.UNKNOWN and seen.doubt is not Doubt.OUTAGE
-            stopped = self._run.world.stop.requested
-            if left <= 0 or hopeless or stopped or (seen.presence is Presence.ABSENT and not kind.watched_only):
+            if left <= 0 or hopeless or (seen.presence is Presence.ABSENT and not kind.watched_only):
                 break
+            if self._run.world.stop.requested:
+                raise Stopped
             await self._run.world.clock.sleep(min(next(delays), left))
         raise _in_vain(step, seen, kind)
 
