@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from temoctl.spec.plan_spec import PlanSpec
-    from temoctl.spec.platform_spec import PlatformSpec
-    from temoctl.spec.project import Project
+    from temoctl.spec.platform_spec import PlatformSpec, system_settings
+    from temoctl.spec.project import Project, load_project
+    from temoctl.spec.schema import json_schema
     from temoctl.spec.secret_source import SecretSource
     from temoctl.spec.tenant import Base, TenantSpec
 
@@ -20,6 +21,9 @@ _HOMES = {
     "PlanSpec": "plan_spec",
     "PlatformSpec": "platform_spec",
     "Project": "project",
+    "load_project": "project",
+    "system_settings": "platform_spec",
+    "json_schema": "schema",
     "SecretSource": "secret_source",
     "Base": "tenant",
     "TenantSpec": "tenant",
@@ -32,6 +36,9 @@ __all__ = [
     "Project",
     "SecretSource",
     "TenantSpec",
+    "json_schema",
+    "load_project",
+    "system_settings",
 ]
 
 

@@ -1,22 +1,27 @@
 """The model of `platform.yaml`: where the systems are, and what all tenants share. Must not connect to anything.
 
-Sections of systems stay raw here: each system validates its own (`system_settings` in `spec.project`), so that adding
+Sections of systems stay raw here: each system validates its own (`system_settings`), so that adding
 a system changes no file of this package.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, PrivateAttr, Strict, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, PrivateAttr, Strict, model_validator
 from typing_extensions import TypedDict
 
-from temoctl.model.diagnostic import Where
+from temoctl.model.diagnostic import Diagnostic, Where
 from temoctl.model.value import digest
-from temoctl.spec.fields import Count, Flag, Language, Line, Short, SpecModel, TimeZone, Url, wrong
+from temoctl.spec.fields import Flag, Language, Line, Short, SpecModel, TimeZone, Url, wrong
 from temoctl.spec.positions import Positions
 from temoctl.spec.secret_source import SecretSource
+from temoctl.spec.source import Source
+from temoctl.spec.translate import validated
+from temoctl.spec.yaml_reader import Document, read_document
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 class SystemData(SpecModel):
@@ -58,7 +63,6 @@ class Defaults(SpecModel):
     language: Language | None = None
     time_zone: TimeZone | None = None
     tone: Line | None = None
-    history_days: Annotated[Count, Field(ge=1)] | None = None
 
 
 class CallLimits(TypedDict, total=False):
@@ -75,22 +79,34 @@ CallLimits.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-define
 SystemName = Annotated[str, Strict(), Field(pattern=r"^[a-z][a-z0-9]*$")]
 
 
+def _sections(value: Any) -> Any:
+    """A section without settings is an empty one."""
+    if not isinstance(value, dict):
+        return value
+    return {name: {} if section is None else section for name, section in value.items()}
+
+
 class PlatformSpec(SpecModel):
     """One profile of the platform."""
 
     name: Short = "default"
     systemdata: SystemData = SystemData()
-    systems: dict[SystemName, dict[str, Any]] = Field(default_factory=dict)
+    systems: Annotated[dict[SystemName, dict[str, Any]], BeforeValidator(_sections)] = Field(default_factory=dict)
     shared: Shared = Shared()
     defaults: Defaults = Defaults()
     limits: dict[SystemName, CallLimits] = Field(default_factory=dict)
 
-    _positions: Positions = PrivateAttr(default_factory=lambda: Positions(""))
+    _document: Document = PrivateAttr(default_factory=lambda: read_document(Source("", "{}")))
     _path: Path = PrivateAttr(default=Path())
 
     @property
+    def document(self) -> Document:
+        """The file as it was read, for the systems' own sections."""
+        return self._document
+
+    @property
     def positions(self) -> Positions:
-        return self._positions
+        return self._document.positions
 
     @property
     def folder(self) -> Path:
@@ -99,8 +115,15 @@ class PlatformSpec(SpecModel):
 
     def where(self, path: str) -> Where:
         """The place of a value in the file (`systems.n8n.url`), or of its nearest parent."""
-        return self._positions.value(path)
+        return self.positions.value(path)
 
     @property
     def digest(self) -> str:
         return digest(self.model_dump(mode="json"))
+
+
+def system_settings(
+    platform: PlatformSpec, name: str, model: type[Settings]
+) -> tuple[Settings | None, list[Diagnostic]]:
+    """One system's section as that system's own model, or everything that is wrong with it."""
+    return validated(model, platform.systems.get(name, {}), platform.document, ("systems", name))

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Strict, model_validator
+from pydantic_core import PydanticCustomError
 
 from temoctl.model.diagnostic import Where
 from temoctl.model.slug import slug
-from temoctl.model.value import digest
+from temoctl.model.value import Json, digest
 from temoctl.spec.channels import Channel, TiktokChannel, WhatsappChannel
 from temoctl.spec.fields import (
     TENANT_ID,
@@ -53,7 +54,9 @@ def _named_channels(value: Any) -> Any:
     filled: dict[Any, Any] = {}
     for name, settings in value.items():
         given = {} if settings is None else settings
-        filled[name] = {"kind": name, **given} if isinstance(given, dict) else given
+        filled[name] = given
+        if isinstance(given, dict) and given.get("kind") is None:
+            filled[name] = {**given, "kind": name}
     return filled
 
 
@@ -114,6 +117,13 @@ class Base(SpecModel):
     def slug(self) -> str:
         """The name's part of addresses; unique within a group."""
         return slug(self.name)
+
+    @property
+    def options(self) -> dict[str, Json]:
+        """How the file is to be read, only what the spec says: the `options` of `temoctl.sheets`."""
+        said = {"sheet": self.sheet, "encoding": self.encoding, "header": self.header, "columns": dict(self.columns)}
+        delimiter = "\t" if self.delimiter == "tab" else self.delimiter
+        return {key: value for key, value in {**said, "delimiter": delimiter}.items() if value not in (None, {})}
 
     @model_validator(mode="after")
     def _fits_source(self) -> Base:
@@ -183,7 +193,7 @@ class TenantSpec(SpecModel):
         return digest(self.model_dump(mode="json"))
 
 
-def cross_checks(spec: TenantSpec) -> Iterator[tuple[tuple[str | int, ...], Exception]]:
+def cross_checks(spec: TenantSpec) -> Iterator[tuple[tuple[str | int, ...], PydanticCustomError]]:
     """What no field can see alone: (path, problem) pairs; all of them."""
     for group in GROUPS:
         seen: dict[str, int] = {}

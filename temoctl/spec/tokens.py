@@ -52,6 +52,15 @@ def search(text: str) -> Iterator[Found]:
         yield Found(found.start(), found.end(), _NAMES[(found.lastindex or 1) - 1])
 
 
+def search_fields(text: str) -> Iterator[Found]:
+    """Long random texts in fields whose name says secret (`password: …`), whatever their shape."""
+    for found in _SECRET_FIELD.finditer(text):
+        bare = found["value"].split(" #")[0].strip().strip("\"'")
+        if looks_random(bare):
+            start = found.start("value")
+            yield Found(start, start + len(found["value"].rstrip()), "a secret")
+
+
 def looks_random(text: str) -> bool:
     """True for a long run of letters and digits with the entropy of a generated key."""
     if not re.fullmatch(r"[A-Za-z0-9+/=_.-]{20,}", text) or not re.search(r"\d", text):

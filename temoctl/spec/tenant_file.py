@@ -1,0 +1,129 @@
+"""One tenant's file: read, validated, held against its plan and its knowledge-base files.
+
+A file that can't be read still says which tenant it is about, so that what is wrong there stops that tenant alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from temoctl.model.diagnostic import Diagnostic, Severity, Where
+from temoctl.spec.fields import TENANT_ID
+from temoctl.spec.knowledge import KnowledgeReader
+from temoctl.spec.plan_spec import PlanSpec
+from temoctl.spec.platform_spec import Defaults
+from temoctl.spec.policy import plan_problems
+from temoctl.spec.source import Source, read_source
+from temoctl.spec.tenant import TenantSpec, cross_checks
+from temoctl.spec.translate import custom, validated
+from temoctl.spec.yaml_reader import Document, read_document
+
+
+def parse_tenant(text: str, file: str = "spec.yaml") -> tuple[TenantSpec | None, list[Diagnostic]]:
+    """One spec on its own, without plans and without looking at files."""
+    document = read_document(Source(file, text))
+    spec, problems = _validated_tenant(document, Defaults())
+    return (None if errors(problems) else spec), problems
+
+
+def called(path: Path, root: Path) -> str:
+    """How a file is called in messages."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+
+
+def errors(problems: Iterable[Diagnostic]) -> bool:
+    """True when something among the problems stops."""
+    return any(one.severity is Severity.ERROR for one in problems)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTenant:
+    """What one file came to. `sure` is False where the id was guessed from the file's name."""
+
+    id: str
+    spec: TenantSpec | None
+    problems: list[Diagnostic]
+    where: Where
+    sure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLoader:
+    """Loads the files of one project. `broken` are ids of plans that exist but can't be read."""
+
+    root: Path
+    defaults: Defaults
+    plans: Mapping[str, PlanSpec]
+    broken: frozenset[str]
+    reader: KnowledgeReader
+
+    def load(self, path: Path) -> LoadedTenant:
+        file = called(path, self.root)
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent)):
+            fix = "Copy the file itself into the folder instead of linking to it."
+            outside = Diagnostic(
+                "TEMO243", "this spec is a link to a file elsewhere", Where(file), fix=fix, tenant=path.stem
+            )
+            return LoadedTenant(path.stem, None, [outside], Where(file), sure=False)
+        source, problems = read_source(path, file)
+        if source is None:
+            return LoadedTenant(path.stem, None, _of(path.stem, problems), Where(file), sure=False)
+        document = read_document(source)
+        spec, problems = _validated_tenant(document, self.defaults)
+        name, sure = _id_of(document, path)
+        if spec is not None:
+            spec, rows, wrong = self.reader.check(spec)
+            if spec.plan not in self.broken or spec.plan in self.plans:
+                wrong += plan_problems(spec, self.plans, rows)
+            problems += source.with_snippets(wrong)
+        valid = None if errors(problems) else spec
+        return LoadedTenant(name, valid, _of(name, problems), document.positions.value("id"), sure)
+
+
+def _validated_tenant(document: Document, defaults: Defaults) -> tuple[TenantSpec | None, list[Diagnostic]]:
+    problems = list(document.problems)
+    if document.value is None:
+        return None, problems
+    spec, wrong = validated(TenantSpec, _with_defaults(document.value, defaults), document)
+    if spec is not None:
+        spec._positions = document.positions
+        wrong += [custom(problem, loc, document) for loc, problem in cross_checks(spec)]
+    leaks = {one.where.line for one in problems if one.code == "TEMO239" and one.where}
+    return spec, problems + [
+        one for one in wrong if not (one.code == "TEMO239" and one.where and one.where.line in leaks)
+    ]
+
+
+def _with_defaults(value: dict[str, Any], defaults: Defaults) -> dict[str, Any]:
+    """What the platform file says for tenants that don't say it themselves."""
+    given = {
+        "company": {"language": defaults.language, "time_zone": defaults.time_zone},
+        "business": {"tone": defaults.tone},
+    }
+    filled = dict(value)
+    for section, wanted in given.items():
+        present = filled.get(section)
+        if isinstance(present, dict):
+            missing = {key: one for key, one in wanted.items() if one is not None and present.get(key) is None}
+            filled[section] = {**present, **missing}
+    return filled
+
+
+def _id_of(document: Document, path: Path) -> tuple[str, bool]:
+    """Which tenant a file is about, even when it can't be read: what is wrong there must stop that tenant alone."""
+    written = (document.value or {}).get("id")
+    if document.value is None:
+        found = re.search(rf"^id:[ \t]*[\"']?({TENANT_ID})[\"']?[ \t]*(?:#.*)?$", document.source.text, re.MULTILINE)
+        written = found[1] if found else None
+    if isinstance(written, str) and re.fullmatch(TENANT_ID, written):
+        return written, True
+    return path.stem, False
+
+
+def _of(tenant: str, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return [replace(one, tenant=tenant) for one in problems]
