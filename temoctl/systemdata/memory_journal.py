@@ -36,24 +36,29 @@ class MemoryJournal:
         self._desk.state.intents.setdefault(entry.intent.id, IntentRow(entry.fence.uid, entry.intent))
 
     def _finish(self, entry: Finish) -> bool:
-        """Returns whether a record changed."""
-        state, uid = self._desk.state, entry.fence.uid
-        begun = state.intents.get(entry.intent)
-        if begun is not None and begun.uid == uid and begun.ending is None:
+        """Returns whether a record changed. An entry that is here already is taken as written."""
+        state, uid, key = self._desk.state, entry.fence.uid, (entry.fence.uid, entry.address)
+        if entry.intent:
+            begun = state.intents.get(entry.intent)
+            if begun is None or begun.uid != uid or begun.ending is not None:
+                return False
             state.intents[entry.intent] = replace(begun, ending=entry.ending, note=entry.note)
-        if entry.ending is Ending.DONE:
-            step, plan = self._named(entry)
-            if step and plan:
-                state.done[uid, plan, step] = True
-        key = (uid, entry.address)
+        if entry.ending is Ending.DONE and entry.step and entry.plan:
+            state.done[uid, entry.plan, entry.step] = True
         if entry.record is not None:
+            changed = state.resources.get(key) != entry.record
             state.resources[key] = entry.record
         elif entry.remove:
-            state.resources.pop(key, None)
+            changed = state.resources.pop(key, None) is not None
         else:
             return False
+        if changed or entry.intent:
+            self._log(entry)
+        return changed
+
+    def _log(self, entry: Finish) -> None:
         self._desk.log(
-            uid,
+            entry.fence.uid,
             entry.action or ("delete" if entry.remove else "record"),
             str(entry.address),
             intent=entry.intent,
@@ -62,13 +67,6 @@ class MemoryJournal:
             note=entry.note,
             evidence=dict(entry.evidence),
         )
-        return True
-
-    def _named(self, entry: Finish) -> tuple[str, str]:
-        begun = self._desk.state.intents.get(entry.intent)
-        step = entry.step or (begun.intent.step if begun else "")
-        plan = entry.plan or (begun.intent.plan if begun else "")
-        return step, plan
 
     async def open_intents(self, uid: str) -> Sequence[Intent]:
         if not self._desk.sees(uid):
