@@ -19,6 +19,8 @@ from temoctl.systemdata.loopback import is_loopback
 from temoctl.systemdata.ports import Principal, Store
 
 _DATABASE = "systemdata"
+SANDBOX = "sandbox"
+"""The profile whose platform file `temoctl sandbox start` writes."""
 
 
 async def open_systemdata(
@@ -36,7 +38,8 @@ async def open_systemdata(
 
     dsn = await _dsn(platform, credentials)
     await migrate(dsn)
-    key = await master_key.load(home())
+    # The sandbox's secrets end with its folder: their key lies there, never beside the one of real tenants.
+    key = master_key.load(platform.folder if project.profile == SANDBOX else home())
     store = await open_store(dsn, principal, clock=clock, ids=ids, master_key=key)
     stack.push_async_callback(store.close)
     return store
