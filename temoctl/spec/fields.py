@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, model_validator
 from pydantic_core import PydanticCustomError
 
+from temoctl.model.slug import slug
 from temoctl.spec.confusables import plain_ascii
 from temoctl.spec.iso import COUNTRIES, CURRENCIES, LANGUAGES
 from temoctl.spec.suggest import closest
@@ -59,8 +60,8 @@ def patterned(pattern: str, what: str, *, code: str = "TEMO236", allowed: tuple[
                 suggestion=fits,
                 fix="Type it again on a Latin keyboard.",
             )
-        lowered = re.sub(r"[^a-z0-9-]+", "-", latin.lower()).strip("-")
-        suggestion = lowered if compiled.fullmatch(lowered) else ""
+        plain = slug(text)
+        suggestion = plain if compiled.fullmatch(plain) else ""
         raise wrong(code, f"not {what}: {shown(text)}", suggestion=suggestion, allowed=allowed)
 
     return check

@@ -41,6 +41,7 @@ def plan_problems(spec: TenantSpec, plans: Mapping[str, PlanSpec], rows: Mapping
                 span="not a plan",
                 suggestion=closest(spec.plan, plans),
                 allowed=tuple(sorted(plans)),
+                fix="" if plans else "Plans are files in plans/; `temoctl init` writes examples.",
                 tenant=spec.id,
             )
         ]

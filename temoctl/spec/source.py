@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from temoctl.model.diagnostic import Diagnostic, Where
-from temoctl.spec.tokens import mask, search, search_fields
+from temoctl.spec.tokens import mask, search, search_fields, visible
 
 LARGEST = 1024 * 1024
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML counts as the end of a line
@@ -54,7 +54,7 @@ class Source:
             if place.line == number and place.length > 0:
                 start, end = place.column - 1, place.column - 1 + place.length
                 line = line[:start] + "*" * len(line[start:end]) + line[end:]
-        return mask(line)[:400]
+        return visible(mask(line[:4000])[:400])
 
     def with_snippets(self, problems: Iterable[Diagnostic]) -> list[Diagnostic]:
         """The problems with the line they are about."""

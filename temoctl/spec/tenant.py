@@ -44,7 +44,7 @@ def _tenant_id(text: str) -> str:
         raise wrong(
             "TEMO229", f"`{text}` can't be the id of a tenant: temoctl uses it itself", fix="Choose another id."
         )
-    return patterned(TENANT_ID, "an id", code="TEMO226")(text)
+    return patterned(TENANT_ID, "an id (2 to 31 of a-z, 0-9 and -, a letter first)", code="TEMO226")(text)
 
 
 def _named_channels(value: Any) -> Any:

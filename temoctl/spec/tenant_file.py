@@ -19,7 +19,8 @@ from temoctl.spec.plan_spec import PlanSpec
 from temoctl.spec.platform_spec import Defaults
 from temoctl.spec.policy import plan_problems
 from temoctl.spec.source import Source, read_source
-from temoctl.spec.tenant import TenantSpec, cross_checks
+from temoctl.spec.tenant import RESERVED_IDS, TenantSpec, cross_checks
+from temoctl.spec.tokens import visible
 from temoctl.spec.translate import custom, validated
 from temoctl.spec.yaml_reader import Document, read_document
 
@@ -33,7 +34,7 @@ def parse_tenant(text: str, file: str = "spec.yaml") -> tuple[TenantSpec | None,
 
 def called(path: Path, root: Path) -> str:
     """How a file is called in messages."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    return visible(path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path))
 
 
 def errors(problems: Iterable[Diagnostic]) -> bool:
@@ -81,7 +82,7 @@ class TenantLoader:
             if spec.plan not in self.broken or spec.plan in self.plans:
                 wrong += plan_problems(spec, self.plans, rows)
             problems += source.with_snippets(wrong)
-        valid = None if errors(problems) else spec
+        valid = None if errors(problems) or spec is None or spec.plan not in self.plans else spec
         return LoadedTenant(name, valid, _of(name, problems), document.positions.value("id"), sure)
 
 
@@ -120,7 +121,7 @@ def _id_of(document: Document, path: Path) -> tuple[str, bool]:
     if document.value is None:
         found = re.search(rf"^id:[ \t]*[\"']?({TENANT_ID})[\"']?[ \t]*(?:#.*)?$", document.source.text, re.MULTILINE)
         written = found[1] if found else None
-    if isinstance(written, str) and re.fullmatch(TENANT_ID, written):
+    if isinstance(written, str) and re.fullmatch(TENANT_ID, written) and written not in RESERVED_IDS:
         return written, True
     return path.stem, False
 

@@ -16,7 +16,7 @@ _SHAPES = {
     "a Telegram bot token": r"\d{6,12}:[A-Za-z0-9_-]{30,}",
     "a Stripe key": r"(?:sk|rk|pk)_(?:live|test)_[A-Za-z0-9]{8,}|whsec_[A-Za-z0-9+/=]{16,}",
     "a Supabase key": r"sb_(?:secret|publishable)_[A-Za-z0-9_-]{8,}|sbp_[0-9a-f]{20,}",
-    "an API key (sk-…)": r"sk-(?=[\w-]*\d)[\w-]{16,}",
+    "an API key (sk-…)": r"sk-(?=[\w-]{0,200}\d)[\w-]{16,}",
     "a signed token (JWT)": r"eyJ[A-Za-z0-9_-]{12,}(?:\.[A-Za-z0-9_-]+)*",
     "a Meta access token": r"(?:EAA|IGA|IGQ)[A-Za-z0-9]{20,}",
     "a Google key": r"AIza[\w-]{30,}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{16,}|1//0[\w-]{20,}",
@@ -31,7 +31,7 @@ _ANY = re.compile(r"(?<![A-Za-z0-9_])(?:" + "|".join(f"({shape})" for shape in _
 
 _SENSITIVE = r"(?:token|passw(?:or)?d|secret|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|dsn)"
 _SECRET_FIELD = re.compile(
-    rf"(?i)(?P<head>[\"']?[\w-]*{_SENSITIVE}[\w-]*[\"']?\s*[:=]\s*)"
+    rf"(?i)(?P<head>{_SENSITIVE}[\w-]{{0,40}}[\"']?[ \t]{{0,20}}[:=][ \t]{{0,20}})"
     r"(?P<value>\"[^\"]*\"?|'[^']*'?|[^\s,{}\[\]#][^,}\n\r]*)"
 )
 _REFERENCE_VALUE = re.compile(r"[\"']?[A-Za-z0-9_.-]{1,40}(?:/[A-Za-z0-9_.-]{1,40})*[\"']?\s*(?:#.*)?")
@@ -79,17 +79,19 @@ def mask(text: str) -> str:
 def _mask_field(found: re.Match[str]) -> str:
     value = found["value"]
     bare = value.strip().strip("\"'")
-    if (
-        _REFERENCE_VALUE.fullmatch(value)
-        and found["head"].lstrip("\"'").startswith("secret")
-        and not looks_random(bare)
-    ):
+    before = found.string[: found.start()][-1:]
+    is_reference = found["head"].startswith("secret") and not before.strip("{, \"'")
+    if is_reference and _REFERENCE_VALUE.fullmatch(value) and not looks_random(bare):
         return found[0]  # {secret: telegram/token}: a path, not a secret
     return found["head"] + "*" * len(value)
 
 
+def visible(text: str) -> str:
+    """The text without what a terminal would act on: control characters, invisible and direction marks."""
+    return "".join(c if c.isprintable() or c == "\t" else " " if c.isspace() else "\ufffd" for c in text)
+
+
 def shown(value: object, limit: int = 40) -> str:
     """A value fit to be told to people: one line, cut, masked."""
-    text = " ".join(str(value).split())
-    text = mask(text)
+    text = visible(mask(" ".join(str(value)[:2000].split())))
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from temoctl.model.diagnostic import Diagnostic, Where
 from temoctl.spec.channels import KINDS
+from temoctl.spec.confusables import plain_ascii
 from temoctl.spec.positions import Path, as_path, readable
 from temoctl.spec.shape import allowed_at, keys_at
 from temoctl.spec.suggest import closest
@@ -21,6 +22,9 @@ from temoctl.spec.yaml_reader import Document
 
 Loc = Sequence[str | int]
 Model = TypeVar("Model", bound=BaseModel)
+MOST = 100
+"""How many problems of one file are told: a thousand say no more than a hundred."""
+
 _SECRET_CODES = ("TEMO238", "TEMO239")
 
 
@@ -32,7 +36,13 @@ def validated(
         return model.model_validate(data), []
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
-        return None, document.source.with_snippets([_translate(one, model, document, prefix) for one in details])
+    bad_keys = {one["loc"][:-1] for one in details if one["loc"][-1:] == ("[key]",)}
+    told = [one for one in details if not (one["loc"] in bad_keys and one["type"] == "union_tag_invalid")]
+    problems = [_translate(one, model, document, prefix) for one in told[:MOST]]
+    if len(told) > MOST:
+        where = Where(document.source.file)
+        problems.append(Diagnostic("TEMO261", f"{len(told) - MOST} more problems in this file", where))
+    return None, document.source.with_snippets(problems)
 
 
 def custom(problem: PydanticCustomError, loc: Loc, document: Document) -> Diagnostic:
@@ -102,6 +112,12 @@ def _missing(path: Path, document: Document) -> Diagnostic:
 
 def _unknown_key(path: Path, allowed: Sequence[str], document: Document) -> Diagnostic:
     where = document.positions.key(path)
+    latin = plain_ascii(path[-1])
+    if latin != path[-1] and latin in allowed:
+        summary = f"the key `{shown(path[-1])}` has letters that only look like a-z"
+        return Diagnostic(
+            "TEMO227", summary, where, span="letters of another alphabet", suggestion=latin, fix="Type it again."
+        )
     inside = f" in `{_name(path[:-1])}`" if path[:-1] else ""
     return Diagnostic(
         "TEMO201",
