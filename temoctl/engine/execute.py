@@ -60,14 +60,12 @@ class Executor:
     def unsettled(self) -> float:
         return self._effects.unsettled
 
-    async def act(self, step: Step, *, recovered: bool) -> StepEnd:
-        """Have the step's effect and record it. `recovered`: recovery found and recorded this very object."""
+    async def act(self, step: Step) -> StepEnd:
+        """Have the step's effect and record it."""
         self._run.hold.permit.check()
         match step.action:
-            case Action.CREATE if recovered:
-                return await self._make_sure(step)
             case Action.CREATE | Action.REPLACE:
-                return await self._create(step)
+                return await self._made_before(step) or await self._create(step)
             case Action.UPDATE | Action.ADOPT:
                 return await self._update_or_adopt(step)
             case Action.DELETE:
@@ -129,9 +127,9 @@ class Executor:
         if not taken.exact:
             record = doubted(record, subject.kind)
         unfinished = taken.observed is not None and self._needs_update(subject, taken.observed)
-        finish = self._finish(step, Ending.DONE, intent=intent.id, record=record)
-        if unfinished or taken.problem is not None:
-            finish = replace(finish, step="")  # the object is on record; the step isn't over with it
+        # The object is on record either way; a resumed plan skips the step only when it is over with it.
+        over = not unfinished and taken.problem is None
+        finish = self._finish(step, Ending.DONE if over else Ending.SUPERSEDED, intent=intent.id, record=record)
         await self._run.write([finish, *self._old_half(step, subject.kind, before, taken.ref)])
         if taken.problem is not None:
             raise taken.problem
@@ -168,17 +166,26 @@ class Executor:
             ]
         )
 
-    async def _make_sure(self, step: Step) -> StepEnd:
-        """A create whose object recovery found: leave it when it is as wanted, else complete it."""
-        record = self._known.records[step.address]
+    async def _made_before(self, step: Step) -> StepEnd | None:
+        """A create whose object is on record after all: a run that died had made it. Completed, never made twice.
+
+        Only records cost this look: a plan that creates what is recorded believed a list that may have been stale.
+        """
+        record = self._known.records.get(step.address)
+        if record is None or (step.action is Action.REPLACE and record.ref == step.ref):
+            return None
         subject = await self._subject(step, record.ref)
-        seen = await self._seen(step, subject.system, subject.target)
+        seen = await self._lookup.read(subject.system, subject.target)
+        if seen.presence is Presence.ABSENT:
+            return None
+        if seen.presence is Presence.UNKNOWN:
+            raise Unavailable(seen.code or "TEMO502", f"{step.label} can't be read: {seen.why}", fix=seen.fix)
         if not self._needs_update(subject, seen):
             fresh = self._record(subject.desired, subject.resolved, record.ref, seen.outputs, record.intent)
             await self._run.write([self._finish(step, Ending.DONE, record=fresh)])
-            return StepEnd("made by the run before")
+            return StepEnd("it was there already")
         await self._update(step, subject, record.ref, (), repair=True)
-        return StepEnd("begun by the run before, completed now")
+        return StepEnd("it was there already, and was completed")
 
     # --- updating, adopting
 

@@ -116,9 +116,8 @@ class Finish:
     """Ends an intent and changes the record in the same transaction.
 
     `record` is the new recorded state, `remove` the address whose record goes; neither for failures. `note` is for
-    people. `intent` is "" where there was no effect (adopt, forget): the change of record stands alone. `step` is the
-    plan's step that is over with this entry ("" when an intent ends but its step goes on, or is given up): what
-    `done_steps` answers is made of the DONE entries' steps, not of the intents'.
+    people. `intent` is "" where there was no effect (adopt, forget): the change of record stands alone. A step whose
+    object is on record but which isn't over with it ends its intent SUPERSEDED: `done_steps` counts DONE only.
     """
 
     fence: Fence

@@ -21,27 +21,37 @@ from temoctl.engine.lookup import GONE, Lookup, outdated_ref
 from temoctl.engine.ports import Begin, Ending, Finish, Intent
 from temoctl.engine.protocol import System, Target, Verb
 from temoctl.engine.tenant_run import TenantRun
+from temoctl.engine.world import Hold, RunWorld
 from temoctl.model.address import Address
 from temoctl.model.errors import LeaseLost, TemoError
 from temoctl.model.identity import Identity
 from temoctl.model.kind import Kind
+from temoctl.model.plan import RecordedTenant
 from temoctl.model.resource import Observed, Presence, Recorded
 
 
 @dataclass(slots=True)
 class Recovered:
-    """`blocked` are addresses nothing may be tried on, and why. `took` are addresses whose create was found and
-    recorded. `fingerprints` are, by step id, what our own half-finished updates look like now.
+    """`blocked` are addresses nothing may be tried on, and why. `fingerprints` are, by step id, what our own
+    half-finished updates look like now. `kept` are intents of deletions that stay open until their turn in the plan.
     """
 
     blocked: dict[Address, str] = field(default_factory=dict)
-    took: set[Address] = field(default_factory=set)
     fingerprints: dict[str, str] = field(default_factory=dict)
+    kept: dict[tuple[Address, str | None], Intent] = field(default_factory=dict)
     looked_at: int = 0
 
 
-async def recover(run: TenantRun) -> Recovered:
-    """End every open intent of the tenant that can be ended. Raises LeaseLost."""
+async def recover(world: RunWorld, recorded: RecordedTenant, hold: Hold) -> Recovered:
+    """End every open intent of the tenant that can be ended. Raises LeaseLost.
+
+    `recorded` must have been loaded under the lease that `hold` stands for; load it again afterwards.
+    """
+    return await recover_run(TenantRun.of(world, recorded, hold, uid=hold.fence.uid))
+
+
+async def recover_run(run: TenantRun) -> Recovered:
+    """As `recover`, within a run that goes on: what the run knows follows."""
     recovered = Recovered()
     intents = await run.world.journal.open_intents(run.fence.uid)
     if intents:
@@ -112,12 +122,17 @@ class _Recovery:
         if kind.identity is Identity.ISSUED_ONCE:
             await self._discard(intent, system, kind, target, one)
             return
-        record = doubted(self._recorded(intent, one, before), kind)
+        whole = agrees(kind, target.props, one.props) and not sets_unreadable(kind, target.props)
         finish = Finish(
-            self._run.fence, intent.address, Ending.DONE, intent.id, record, note="found after a crash", action="adopt"
+            self._run.fence,
+            intent.address,
+            Ending.DONE if whole else Ending.SUPERSEDED,
+            intent.id,
+            doubted(self._recorded(intent, one, before), kind),
+            note="found after a crash",
+            action="adopt",
         )
         await self._run.write([finish, *self._old_half(intent, before, one)])
-        self._out.took.add(intent.address)
 
     def _old_half(self, intent: Intent, before: Recorded | None, one: Observed) -> list[Begin]:
         """A replace died between making the new object and covering the old one: cover it now."""
@@ -135,7 +150,7 @@ class _Recovery:
             self._run.hold.run,
             label=before.label,
         )
-        self._run.opened[intent.address, before.ref] = deleting
+        self._out.kept[intent.address, before.ref] = deleting
         return [Begin(self._run.fence, deleting)]
 
     async def _discard(self, intent: Intent, system: System, kind: Kind, target: Target, one: Observed) -> None:
@@ -165,22 +180,9 @@ class _Recovery:
         if whole or before is None:
             record = doubted(self._recorded(intent, seen, before), kind)
             over = whole and not sets_unreadable(kind, target.props)
-            step = intent.step if over else ""
-            note = "found done after a crash" if over else "found after a crash"
+            ending, note = (Ending.DONE, "found done after a crash") if over else (Ending.SUPERSEDED, "found")
             await self._run.write(
-                [
-                    Finish(
-                        self._run.fence,
-                        intent.address,
-                        Ending.DONE,
-                        intent.id,
-                        record,
-                        note=note,
-                        step=step,
-                        plan=intent.plan if step else "",
-                        action="update",
-                    )
-                ]
+                [Finish(self._run.fence, intent.address, ending, intent.id, record, note=note, action="update")]
             )
         else:
             await self._run.write(
@@ -216,7 +218,7 @@ class _Recovery:
         replaced = record is not None and record.ref != intent.ref
         if replaced and intent.ref is not None:
             if self._known.ref_is_used(intent.ref, by_others_than=intent.address):
-                self._run.opened[intent.address, intent.ref] = intent
+                self._out.kept[intent.address, intent.ref] = intent
                 return
             await self._carry_out_delete(intent, system, kind, target)
             return

@@ -13,10 +13,9 @@ from typing import Any
 from temoctl.engine.events import RunStarted, StepDone, StepFailed, StepNotTried, StepStarted, Stopping
 from temoctl.engine.execute import Executor, StepEnd, Unproven
 from temoctl.engine.graph import Order
-from temoctl.engine.known import Known
 from temoctl.engine.probing import probe_all
 from temoctl.engine.protocol import ProbeResult, Proof
-from temoctl.engine.recover import Recovered, recover
+from temoctl.engine.recover import Recovered, recover_run
 from temoctl.engine.result import DoneStep, FailedStep, NotTriedStep, RunResult
 from temoctl.engine.stop import Stopped
 from temoctl.engine.tenant_run import TenantRun
@@ -24,35 +23,37 @@ from temoctl.engine.world import Hold, RunWorld
 from temoctl.model.address import Address
 from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.errors import Bug, LeaseLost, TemoError, UnknownOutcome
-from temoctl.model.identity import Identity, Owner
+from temoctl.model.identity import Identity
 from temoctl.model.plan import Mode, RecordedTenant, TenantPlan
 from temoctl.model.step import Action, Step
 
 _RECOVERABLE = "stopped at once; what was in flight is looked up by the next run"
 
 
-async def run_tenant(plan: TenantPlan, world: RunWorld, *, recorded: RecordedTenant, hold: Hold) -> RunResult:
+async def run_tenant(
+    plan: TenantPlan,
+    world: RunWorld,
+    *,
+    recorded: RecordedTenant,
+    hold: Hold,
+    recovered: Recovered | None = None,
+) -> RunResult:
     """Make one tenant agree with its plan. Never raises for what happens to a step; every outcome is in the result.
 
-    `recorded` must have been loaded under the lease that `hold` stands for.
+    `recorded` must have been loaded under the lease that `hold` stands for. `recovered` is what `recover` found when
+    the caller called it under the same lease; without it recovery is part of the run.
     """
-    run = tenant_run(plan.tenant, plan.uid, world, recorded=recorded, hold=hold)
-    return await _Runner(plan, run).result()
-
-
-def tenant_run(tenant: str, uid: str, world: RunWorld, *, recorded: RecordedTenant, hold: Hold) -> TenantRun:
-    """One tenant's share of a run, for `recover` and `run_tenant`."""
-    owner = Owner(world.installation, uid)
-    return TenantRun(world, hold, Known(tenant, owner, dict(recorded.resources), world.platform, world.instances))
+    return await _Runner(plan, TenantRun.of(world, recorded, hold, uid=plan.uid), recovered).result()
 
 
 class _Runner:
-    def __init__(self, plan: TenantPlan, run: TenantRun) -> None:
+    def __init__(self, plan: TenantPlan, run: TenantRun, recovered: Recovered | None) -> None:
         self._plan, self._run, self._world = plan, run, run.world
         self._order = Order(plan.steps)
         self._results: asyncio.Queue[tuple[Step, StepEnd | BaseException, float]] = asyncio.Queue()
         self._tasks: dict[str, tuple[Step, asyncio.Task[None]]] = {}
         self._started: set[str] = set()
+        self._given = recovered
         self._recovered = Recovered()
         self._skip: frozenset[str] = frozenset()
         self._executor = Executor(run, expected={})
@@ -98,7 +99,8 @@ class _Runner:
         )
 
     async def _all(self) -> tuple[ProbeResult, ...]:
-        self._recovered = await recover(self._run)
+        self._recovered = self._given or await recover_run(self._run)
+        self._run.opened.update(self._recovered.kept)
         self._executor = Executor(self._run, expected=self._recovered.fingerprints)
         if self._run.hold.plan:
             self._skip = await self._world.journal.done_steps(self._plan.uid, self._run.hold.plan)
@@ -189,7 +191,7 @@ class _Runner:
                 if self._world.stop.requested:
                     raise Stopped
                 self._begin(step)
-                end = await self._executor.act(step, recovered=step.address in self._recovered.took)
+                end = await self._executor.act(step)
         await self._executor.until_ready(step)
         return end
 

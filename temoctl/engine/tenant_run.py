@@ -16,8 +16,9 @@ from temoctl.engine.secrets import TenantSecrets
 from temoctl.engine.world import Hold, RunWorld
 from temoctl.model.address import Address
 from temoctl.model.errors import LeaseLost
-from temoctl.model.identity import INTENT_LENGTH
+from temoctl.model.identity import INTENT_LENGTH, Owner
 from temoctl.model.kind import Kind
+from temoctl.model.plan import RecordedTenant
 from temoctl.model.value import Props
 
 
@@ -30,6 +31,13 @@ class TenantRun:
         self.before = dict(known.records)
         self.opened: dict[tuple[Address, str | None], Intent] = {}
         """Deletions whose intent is already journaled: (address, ref) -> intent."""
+
+    @classmethod
+    def of(cls, world: RunWorld, recorded: RecordedTenant, hold: Hold, *, uid: str) -> TenantRun:
+        """`recorded` must have been loaded under the lease that `hold` stands for."""
+        owner = Owner(world.installation, uid)
+        known = Known(recorded.tenant, owner, dict(recorded.resources), world.platform, world.instances)
+        return cls(world, hold, known)
 
     @property
     def patience(self) -> Patience:
