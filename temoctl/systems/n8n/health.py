@@ -1,0 +1,177 @@
+"""Whether objects in n8n really work: ready after a change, and proven end to end. Changes nothing.
+
+n8n's own signs are weak (measured): `active: true` comes before anything is registered and stays for a dead token;
+`triggerCount` is 0 until a trigger was registered once, and is never taken back. So a Telegram Trigger counts as ready
+when it was registered once, its webhook turns a call without the secret away (403, not 404), and n8n's own test of the
+credential passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from temoctl.engine.protocol import ProbeResult, Readiness, Ready, Target
+from temoctl.model.errors import TemoError
+from temoctl.systems.n8n.client import N8nApi
+from temoctl.systems.n8n.workflows import (
+    Workflow,
+    called_workflows,
+    credential_ids,
+    is_published,
+    outside_triggers,
+    published_nodes,
+    telegram_webhooks,
+)
+
+TESTED = frozenset({"telegramApi", "postgres", "openAiApi", "supabaseApi"})
+"""Credential types whose test n8n has and that temoctl uses; for others its answer would prove nothing."""
+
+_READY = Ready(Readiness.READY)
+
+
+class Health:
+    """`refused` are n8n's words about workflows it wouldn't publish (see effects.Effects)."""
+
+    def __init__(self, api: N8nApi, refused: dict[str, str]) -> None:
+        self._api, self._refused = api, refused
+
+    # --- ready
+
+    async def workflow_ready(self, target: Target, ref: str) -> Ready:
+        workflow = await self._api.workflow(ref)
+        if workflow is None:
+            return Ready(Readiness.BROKEN, "the workflow is no longer in n8n", "run the same command again")
+        return await self._ready(workflow, wanted=bool(target.props.get("active", True)))
+
+    async def _ready(self, workflow: Workflow, *, wanted: bool) -> Ready:
+        if not wanted:
+            return _READY
+        ref = str(workflow["id"])
+        if not is_published(workflow):
+            return Ready(
+                Readiness.BROKEN,
+                f"n8n didn't publish the workflow: {self._refused.get(ref) or 'somebody switched it off'}",
+                "open the workflow in n8n: it marks what is missing; then run the same command again",
+            )
+        if workflow.get("activeVersionId") != workflow.get("versionId"):
+            return Ready(Readiness.PENDING, "n8n still runs an older version of the workflow")
+        triggers = outside_triggers(published_nodes(workflow))
+        if not triggers:
+            return _READY  # called by other workflows: being published is all it takes
+        return await self._registered(workflow, triggers)
+
+    async def _registered(self, workflow: Workflow, triggers: Sequence[Any]) -> Ready:
+        answers = [await self._api.knock(hook) for hook in telegram_webhooks(triggers)]
+        refusal = await self._refused_credential(credential_ids(triggers))
+        if refusal is not None:
+            return refusal
+        if not workflow.get("triggerCount") or False in answers:
+            return Ready(
+                Readiness.PENDING,
+                "n8n has not registered the trigger yet",
+                "look into n8n's log for why: n8n doesn't show it elsewhere. Most often the bot's token is wrong, or "
+                "n8n's own WEBHOOK_URL can't be reached from Telegram",
+            )
+        return _READY
+
+    async def _refused_credential(self, refs: Sequence[str]) -> Ready | None:
+        for ref in refs:
+            credential = await self._api.credential(ref)
+            if credential is None:
+                return Ready(
+                    Readiness.BROKEN,
+                    "a credential of the workflow is no longer in n8n",
+                    "run `temoctl apply` again: it makes a new one",
+                )
+            words = await self._trial(str(credential["type"]), ref)
+            if words is not None:
+                return Ready(Readiness.BROKEN, *_refusal(str(credential["type"]), words))
+        return None
+
+    async def _trial(self, kind: str, ref: str) -> str | None:
+        """n8n's words when it couldn't use a credential; None when it could, or has no way to try."""
+        if kind not in TESTED:
+            return None
+        result = await self._api.test_credential(ref)
+        if result is None or result.get("status") == "OK":
+            return None
+        return str(result.get("message") or "no reason given")
+
+    # --- probes
+
+    async def probe_credential(self, target: Target, ref: str) -> list[ProbeResult]:
+        kind = str(target.props.get("type", ""))
+        if kind not in TESTED:
+            return []
+        name = "n8n can use the credential"
+        try:
+            words = await self._trial(kind, ref)
+        except TemoError as error:
+            return [_failed(target, name, error)]
+        if words is None:
+            return [ProbeResult(target.address, name, True)]
+        return [ProbeResult(target.address, name, False, *_refusal(kind, words))]
+
+    async def probe_workflow(self, target: Target, ref: str) -> list[ProbeResult]:
+        name = "is published and its trigger is registered"
+        try:
+            workflow = await self._api.workflow(ref)
+            if workflow is None:
+                return [ProbeResult(target.address, name, False, "it is no longer in n8n", "run `temoctl apply`")]
+            ready = await self._ready(workflow, wanted=bool(target.props.get("active", True)))
+            works = ready.state is Readiness.READY
+            return [
+                ProbeResult(target.address, name, works, "" if works else ready.why, "" if works else ready.fix),
+                *await self._missing(target, workflow),
+            ]
+        except TemoError as error:
+            return [_failed(target, name, error)]
+
+    async def _missing(self, target: Target, workflow: Workflow) -> list[ProbeResult]:
+        """Whether everything the published nodes name is there: credentials, and workflows that are published."""
+        nodes = published_nodes(workflow)
+        lacking = [ref for ref in credential_ids(nodes) if await self._api.credential(ref) is None]
+        results = []
+        if credential_ids(nodes):
+            why = f"{len(lacking)} of them no longer in n8n" if lacking else ""
+            fix = "run `temoctl apply`: it makes what is missing" if lacking else ""
+            results.append(ProbeResult(target.address, "has all its credentials", not lacking, why, fix))
+        called = called_workflows(nodes)
+        if called:
+            off = [ref for ref in called if not _works(await self._api.workflow(ref))]
+            why = f"not there or not published in n8n: {', '.join(off)}" if off else ""
+            fix = "run `temoctl apply` for this tenant and for platform" if off else ""
+            results.append(ProbeResult(target.address, "reaches the workflows it calls", not off, why, fix))
+        return results
+
+
+def _works(workflow: Workflow | None) -> bool:
+    return workflow is not None and is_published(workflow)
+
+
+def _refusal(kind: str, words: str) -> tuple[str, str]:
+    """Why n8n couldn't use a credential and what to do, in words for the one who has to do it."""
+    match kind:
+        case "telegramApi":
+            return (
+                f"Telegram refused the token ({words})",
+                "ask the bot's owner for the current token (@BotFather, /mybots, API Token), store it with "
+                "`temoctl secrets set`, and run `temoctl apply`",
+            )
+        case "postgres":
+            return (
+                f"n8n can't log in to the database ({words})",
+                "check that n8n reaches the database (systems.supabase.n8n_host and n8n_port), and run `temoctl apply`",
+            )
+        case "openAiApi":
+            return (
+                f"the language model's service refused the key ({words})",
+                "check shared.llm in platform.yaml, and run `temoctl apply platform`",
+            )
+        case _:
+            return f"n8n can't use the credential ({words})", "check its values, and run `temoctl apply`"
+
+
+def _failed(target: Target, name: str, error: TemoError) -> ProbeResult:
+    return ProbeResult(target.address, name, False, error.summary, error.fix)
