@@ -85,13 +85,13 @@ def play(stage: Stage) -> None:
     stage.run("status")
 
     stage.say("A customer writes to one of the bots")
-    message(stage, "coffee-corner", "How much is a flat white?", "flat white")
+    message(stage, "aurora", "How much is a flat white?", "flat white")
 
     stage.say("Nothing is left to do")
     stage.run("plan", "--all", "--detailed-exitcode")
 
     stage.say("Somebody edits a workflow by hand; drift shows it, apply puts it back")
-    stage.run("sandbox", "edit", "workflow", "coffee-corner")
+    stage.run("sandbox", "edit", "workflow", "aurora")
     stage.run("drift", "--all", "--detailed-exitcode", expect=2)
     stage.run("apply", "--all", "--yes")
     stage.run("drift", "--all", "--detailed-exitcode")

@@ -1,0 +1,69 @@
+"""temoctl as its users have it: real processes over a sandbox of their own. Shared by the tests that need both."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+TEMOCTL = str(Path(sys.executable).parent / "temoctl")
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Desk:
+    """A project folder, a sandbox folder, and commands run in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = folder / "project"
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("TEMOCTL_")},
+            "TEMOCTL_PROFILE": "sandbox",
+            "TEMOCTL_SANDBOX_DIR": str(folder / "world"),
+            "TEMOCTL_DIR": str(self.project),
+            "TEMOCTL_HOME": str(folder / "home"),
+            "COLUMNS": "80",
+        }
+        if cache := os.environ.get("TEMOCTL_CACHE"):
+            self.env["TEMOCTL_CACHE"] = cache
+
+    def copy_examples(self) -> None:
+        """The shipped example project, so that it can be edited."""
+        for name in ("tenant_specs", "plans"):
+            shutil.copytree(REPOSITORY / name, self.project / name)
+
+    def run(self, *words: str, timeout: float = 300.0) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [TEMOCTL, *words],
+            env=self.env,
+            cwd=self.project,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=timeout,
+        )
+
+    def must(self, *words: str, codes: tuple[int, ...] = (0,), timeout: float = 300.0) -> str:
+        """Run a command whose exit code is known; anything else fails with everything it said."""
+        done = self.run(*words, timeout=timeout)
+        assert done.returncode in codes, f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def ask(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
+        return json.loads(self.must(*words, "--json", codes=codes))
+
+    def spawn(self, *words: str) -> subprocess.Popen[bytes]:
+        """A command in a process group of its own, to be killed with everything it started."""
+        return subprocess.Popen(
+            [TEMOCTL, *words],
+            env=self.env,
+            cwd=self.project,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
