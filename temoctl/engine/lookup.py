@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from temoctl.engine.protocol import Proof, System, Target, Verdict
-from temoctl.engine.retry import backoff
+from temoctl.engine.retry import looks
 from temoctl.engine.tenant_run import TenantRun
 from temoctl.model.errors import Unavailable
 from temoctl.model.identity import Identity
@@ -42,7 +42,7 @@ class Lookup:
     async def read(self, system: System, target: Target) -> Observed:
         """One object, with outages sat out for a while; unknown when they last."""
         until = self._run.now() + self._run.patience.outage
-        delays = backoff(self._run.patience, self._run.world.ids)
+        delays = looks(self._run.world.ids)
         while True:
             try:
                 seen = await system.read(target)
@@ -62,7 +62,7 @@ class Lookup:
         """
         settled = since + kind.settle + self._run.patience.skew
         until = max(settled, self._run.now()) + self._run.patience.outage
-        delays = backoff(self._run.patience, self._run.world.ids)
+        delays = looks(self._run.world.ids)
         while True:
             found = await self._find(system, kind, target, intent, but)
             now = self._run.now()
@@ -93,7 +93,7 @@ class Lookup:
     async def gone(self, system: System, kind: Kind, target: Target, *, since: float) -> Proof:
         """The proof that an object is gone, waited for until the settle window after `since` is over."""
         settled = since + kind.settle
-        delays = backoff(self._run.patience, self._run.world.ids)
+        delays = looks(self._run.world.ids)
         while True:
             try:
                 proof = await system.gone(target)

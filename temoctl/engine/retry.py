@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from temoctl.engine.ports import Clock, Ids
+from temoctl.engine.ports import Ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,6 @@ def backoff(patience: Patience, ids: Ids) -> Iterator[float]:
         delay = min(delay * 2, patience.longest)
 
 
-class Deadline:
-    """A moment on the monotonic clock after which trying ends."""
-
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        self._clock, self._end = clock, clock.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        return self._end - self._clock.monotonic()
-
-    @property
-    def passed(self) -> bool:
-        return self.left <= 0
+def looks(ids: Ids) -> Iterator[float]:
+    """Pauses between looks at something that is expected to change soon."""
+    return backoff(Patience(first=0.2, longest=5.0), ids)

@@ -9,15 +9,13 @@ from temoctl.engine.events import StepWaiting
 from temoctl.engine.known import agrees
 from temoctl.engine.lookup import Lookup
 from temoctl.engine.protocol import Readiness, Ready, System, Target, Waits
-from temoctl.engine.retry import Patience, backoff
+from temoctl.engine.retry import looks
 from temoctl.engine.stop import Stopped
 from temoctl.engine.tenant_run import TenantRun
 from temoctl.model.errors import Refused, TemoError, Unavailable
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
 from temoctl.model.step import Step
-
-_QUICK = Patience(first=0.2, longest=5.0)
 
 
 class Waiting:
@@ -31,7 +29,7 @@ class Waiting:
         if not isinstance(system, Waits):
             return
         start = self._run.now()
-        delays, told = backoff(_QUICK, self._run.world.ids), False
+        delays, told = looks(self._run.world.ids), False
         while True:
             ready = await self._ready(system, target)
             if ready.state is Readiness.READY:
@@ -47,7 +45,7 @@ class Waiting:
     async def until_seen(self, step: Step, system: System, kind: Kind, target: Target) -> Observed | None:
         """Return what is there when it is as desired, None when it is gone as desired; Refused (TEMO506) if not."""
         start = self._run.now()
-        delays = backoff(_QUICK, self._run.world.ids)
+        delays = looks(self._run.world.ids)
         reason = step.wait_for or f"until {step.label} is right"
         self._run.tell(StepWaiting(self._run.known.tenant, step, reason, kind.ready))
         while True:

@@ -6,6 +6,7 @@ An effect is a mutating request to a vendor, a flush of the journal, or a secret
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
@@ -36,6 +37,7 @@ class Life:
         self.died = asyncio.Event()
         self.froze = asyncio.Event()
         self.thaw = asyncio.Event()
+        self._never = asyncio.Event()
 
     @property
     def frozen(self) -> bool:
@@ -43,11 +45,11 @@ class Life:
 
     async def die(self) -> None:
         self.died.set()
-        await asyncio.Future()  # a dead process never goes on from here
+        await self._never.wait()
 
     async def pass_if_alive(self) -> None:
         if self.died.is_set():
-            await asyncio.Future()
+            await self._never.wait()
         if self.frozen:
             await self.thaw.wait()
 
@@ -61,16 +63,22 @@ class Faults:
         self.count = 0
         self.labels: list[str] = []
         self._pending: list[tuple[float, Callable[[], Any]]] = []
+        self._landing: float | None = None
 
     def land(self) -> None:
         """Let late effects happen whose time has come. Called whenever anybody looks at the world."""
-        due = [perform for at, perform in self._pending if at <= self._clock.now()]
-        self._pending = [(at, perform) for at, perform in self._pending if at > self._clock.now()]
-        for perform in due:
-            try:
+        now = self._clock.now()
+        due = [one for one in self._pending if one[0] <= now]
+        self._pending = [one for one in self._pending if one[0] > now]
+        for at, perform in due:
+            self._landing = at
+            with contextlib.suppress(LookupError):  # what it was meant for may be gone
                 perform()
-            except LookupError:
-                continue  # what it was meant for is gone
+        self._landing = None
+
+    def now(self) -> float:
+        """The vendor's time: that of the effect which is just landing, else the clock's."""
+        return self._clock.now() if self._landing is None else self._landing
 
     async def _next(self, life: Life, label: str) -> Kind | None:
         await life.pass_if_alive()

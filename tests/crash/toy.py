@@ -254,7 +254,7 @@ class Toy:
         return Outcome(thing.ref, outputs)
 
     def _post(self, kind: str, call: Call) -> Thing:
-        vendor, now = self._vendor, self._vendor.clock.now()
+        vendor, now = self._vendor, self._vendor.faults.now()
         props = {key: value for key, value in _plain(call.props).items() if key != "active"}
         if kind == "account" and call.intent in vendor.keys:
             return vendor.things[kind, vendor.keys[call.intent]]
@@ -276,7 +276,7 @@ class Toy:
 
     def _activate(self, ref: str) -> None:
         thing = self._vendor.things["flow", ref]
-        thing.active, thing.active_at = True, self._vendor.clock.now()
+        thing.active, thing.active_at = True, self._vendor.faults.now()
 
     async def _update(self, call: Call) -> Outcome:
         kind, ref = call.target.address.kind, str(call.target.ref)
