@@ -14,14 +14,13 @@ from temoctl.app.certificate import Certificate, certify
 from temoctl.app.claims import Claim
 from temoctl.app.desired import Wanted
 from temoctl.app.planning import Planned, broken
-from temoctl.app.reconcile import Crew, hold, part_of, reconcile
+from temoctl.app.reconcile import Crew, reconcile
 from temoctl.app.requests import Place, ReconcileRequest
 from temoctl.app.world import World
-from temoctl.engine.ports import Fence
 from temoctl.engine.result import NotTriedStep, RunResult
 from temoctl.model.address import PLATFORM
 from temoctl.model.errors import TemoError
-from temoctl.model.plan import Mode, Plan, RecordedTenant, TenantPlan
+from temoctl.model.plan import Mode, Plan, TenantPlan
 from temoctl.planner import planfile
 
 TENANTS_AT_ONCE = 16
@@ -51,7 +50,7 @@ async def apply_plan(
     guard.check_whole(plan)
     text = encoded or planfile.encode(plan, await world.store.plan_key())
     work = _Work(world, planned, crew, tuple(allow), text, world.place, compare)
-    todo = [one for one in plan.tenants if one.uid and worth_running(one)]
+    todo = [one for one in plan.tenants if worth_running(one, plan.mode)]
     for one in todo:
         guard.check_unprotected(one, plan.mode)
     guard.check_allowed(todo, allow, command=f"temoctl {plan.mode.value} {' '.join(o.tenant for o in todo)}")
@@ -63,9 +62,16 @@ async def apply_plan(
     return Applied(plan, ordered, tuple(one for one in certificates if one is not None))
 
 
-def worth_running(plan: TenantPlan) -> bool:
-    """Broken plans are only shown; an empty one needs no run."""
-    return not broken(plan) and bool(plan.steps)
+def worth_running(plan: TenantPlan, mode: Mode) -> bool:
+    """Broken plans are only shown; an empty one needs no run, unless a tenant without objects is to be closed."""
+    if broken(plan) or not plan.uid:
+        return False
+    return bool(plan.steps) or hands_over(plan) or (mode is Mode.DESTROY and not plan.new)
+
+
+def hands_over(plan: TenantPlan) -> bool:
+    """True when applying gives the tenant to another manager."""
+    return any(one.code == "TEMO118" for one in plan.problems)
 
 
 @dataclass(frozen=True, slots=True)

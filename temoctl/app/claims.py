@@ -38,7 +38,7 @@ def _of_one(world: World, one: Look, seen: Seen) -> Iterator[Claim]:
     for address, wanted in one.desired.items():
         kind = kinds.get(address.kind_key)
         leaf = wanted.props.get(kind.exclusive) if kind is not None and kind.exclusive else None
-        if kind is None or not is_secret(leaf):
+        if kind is None or leaf is None or not is_secret(leaf):
             continue
         secret = seen.secrets.get((one.recorded.uid, secret_ref(leaf)))
         if secret is not None:

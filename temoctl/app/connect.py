@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -86,7 +86,7 @@ async def connect_systems(
                 secrets[name][key] = value
     problems += credentials.problems
     if problems:
-        raise Problems(problems)
+        raise Problems(platform.document.source.with_snippets(problems))
     for name, one in settings.items():
         plugin = connected.plugins[name]
         throttle = Throttle(limits_of(platform, plugin), clock)
@@ -99,9 +99,13 @@ async def connect_systems(
 
 def limits_of(platform: PlatformSpec, plugin: Plugin) -> Limits:
     """The plugin's own limits, with what platform.yaml says put over them."""
-    given = platform.limits.get(plugin.name, {})
-    known = {one.name for one in fields(Limits)}
-    return replace(plugin.limits, **{key: value for key, value in given.items() if key in known})
+    own, given = plugin.limits, platform.limits.get(plugin.name, {})
+    return Limits(
+        concurrency=given.get("concurrency", own.concurrency),
+        rate=given.get("rate", own.rate),
+        burst=given.get("burst", own.burst),
+        per_key=given.get("per_key", own.per_key),
+    )
 
 
 def _unknown_system(platform: PlatformSpec, name: str, known: Mapping[str, Plugin]) -> Diagnostic:

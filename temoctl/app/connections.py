@@ -6,6 +6,7 @@ A channel's objects are those named after it. Must not ask any system: only what
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from temoctl.app.world import World
 from temoctl.engine.result import RunResult
@@ -26,7 +27,7 @@ def connections_of(
         kinds = {step.address.name: step.address.system for step in plan.steps if step.address.kind == "bot"}
         names = channels or kinds
         return [Connection(plan.tenant, name, kind, "removed", since=now) for name, kind in names.items()]
-    return [_row(plan, name, kind, result, after, now) for name, kind in channels.items()]
+    return [_row(plan, name, kind, _Ending(result, after, now)) for name, kind in channels.items()]
 
 
 def belongs_to(address: Address, channel: str) -> bool:
@@ -34,12 +35,21 @@ def belongs_to(address: Address, channel: str) -> bool:
     return address.name in (channel, f"{channel}-ingress")
 
 
-def _row(plan: TenantPlan, channel: str, kind: str, result: RunResult, after: RecordedTenant, now: float) -> Connection:
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """How a run left its tenant."""
+
+    result: RunResult
+    after: RecordedTenant
+    now: float
+
+
+def _row(plan: TenantPlan, channel: str, kind: str, ending: _Ending) -> Connection:
     if channel in plan.not_applied:
         why = "this version of temoctl doesn't apply this channel yet"
-        return Connection(plan.tenant, channel, kind, "not-applied", why, now)
-    status, why = _status(channel, result, after)
-    return Connection(plan.tenant, channel, kind, status, why, now, _fields(channel, after))
+        return Connection(plan.tenant, channel, kind, "not-applied", why, ending.now)
+    status, why = _status(channel, ending.result, ending.after)
+    return Connection(plan.tenant, channel, kind, status, why, ending.now, _fields(channel, ending.after))
 
 
 def _status(channel: str, result: RunResult, after: RecordedTenant) -> tuple[str, str]:

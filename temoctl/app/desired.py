@@ -72,6 +72,7 @@ class Blueprints:
             secret_versions=versions,
             root=project.root,
             templates=self._world.templates,
+            digests={name: one.digest for name, one in project.knowledge.items()},
         )
 
     def _inputs(self, tenant: str, spec: TenantSpec | None, versions: Mapping[str, int]) -> Inputs:

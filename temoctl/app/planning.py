@@ -50,7 +50,7 @@ async def make_plan(world: World, request: PlanRequest, *, progress: Progress = 
     selection = select_tenants(request, world.project, living, world.principal)
     recorded = await world.store.load(tuple(dict.fromkeys((PLATFORM, *selection.tenants))))
     await check_instances(world)
-    wanted = await _wanted(world, request.mode, selection.tenants, recorded)
+    wanted = await wishes(world, request.mode, selection.tenants, recorded)
     looks = [
         Look(one.tenant, one.owner, one.desired, recorded[one.tenant]) for one in wanted.values() if not one.broken
     ]
@@ -60,14 +60,14 @@ async def make_plan(world: World, request: PlanRequest, *, progress: Progress = 
     clashing = await clashes(world, claims, looks) if claims else {}
     in_run = PLATFORM in wanted and request.mode is Mode.APPLY
     plans = [
-        _tenant(world, request.mode, one, recorded, seen, clashing.get(one.tenant, ()), platform_in_run=in_run)
+        _tenant(world, one, recorded, seen, mode=request.mode, clashing=clashing, platform_in_run=in_run)
         for one in wanted.values()
     ]
     plan = _whole(world, request, _with_notes(plans, selection.notes))
     return Planned(plan, selection, wanted, recorded, tuple(claims))
 
 
-async def _wanted(
+async def wishes(
     world: World, mode: Mode, tenants: Iterable[str], recorded: Mapping[str, RecordedTenant]
 ) -> dict[str, Wanted]:
     """What each tenant is to be. Destroy and drift of a tenant don't depend on whether its spec is in order."""
@@ -103,12 +103,12 @@ async def _versions(world: World, tenants: list[RecordedTenant]) -> dict[str, Ma
 
 def _tenant(
     world: World,
-    mode: Mode,
     one: Wanted,
     recorded: Mapping[str, RecordedTenant],
     seen: Seen,
-    clashing: Iterable[Diagnostic],
     *,
+    mode: Mode,
+    clashing: Mapping[str, list[Diagnostic]],
     platform_in_run: bool,
 ) -> TenantPlan:
     record = recorded[one.tenant]
@@ -134,7 +134,7 @@ def _tenant(
         inputs=one.inputs,
         platform_serial=recorded[PLATFORM].serial,
         not_applied=one.not_applied,
-        problems=(*one.problems, *clashing),
+        problems=(*one.problems, *clashing.get(one.tenant, ())),
         platform_in_run=platform_in_run,
     )
 

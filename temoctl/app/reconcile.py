@@ -1,4 +1,4 @@
-"""Make one tenant agree with its plan: lease, recovery, freshness, run, proofs, records. One callable.
+"""Make one tenant agree with its plan: lease, freshness, run (which first recovers what died), records. One callable.
 
 `reconcile` takes a serialisable request and a principal, so that a queue worker or a server can run it as it is.
 Must not know how anything is shown, and asks nobody.
@@ -24,7 +24,6 @@ from temoctl.engine.fair import FairPlaces
 from temoctl.engine.journal import GroupJournal
 from temoctl.engine.lease import HeldLease
 from temoctl.engine.protocol import Target
-from temoctl.engine.recover import recover
 from temoctl.engine.result import RunResult
 from temoctl.engine.run import run_tenant
 from temoctl.engine.stop import StopSignal
@@ -193,9 +192,6 @@ class _Run:
     async def _work(self, inputs: Inputs, *, resuming: bool) -> RunResult:
         recorded, platform = await self._records()
         run_world = await self._run_world(platform)
-        if recorded.open_intents:
-            await recover(run_world, recorded, self.hold)
-            recorded, platform = await self._records()
         guard.check_fresh(
             self.mine,
             inputs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from temoctl.app.requests import PlanRequest
@@ -47,6 +47,23 @@ def select_tenants(request: PlanRequest, project: Project, recorded: Mapping[str
     return Selection(tuple(order), notes)
 
 
+def known_tenant(project: Project, name: str, recorded: Iterable[str]) -> None:
+    """Raises UserError for a name that stands neither in a spec nor on record."""
+    _known(name, {*project.tenants, *(one.tenant for one in project.errors if one.tenant), *recorded})
+
+
+def _known(name: str, known: set[str]) -> None:
+    if name in known or name == PLATFORM:
+        return
+    near = closest(name, known)
+    raise UserError(
+        "TEMO101",
+        f"there is no tenant '{name}'",
+        detail=f"did you mean {near}?" if near else "",
+        fix=f"`temoctl new {name}` writes a spec for it; `temoctl status` lists the tenants there are",
+    )
+
+
 def _stop_across_files(request: PlanRequest, project: Project) -> None:
     """An error across files (two tenants, one id) stops all; drift and destroy don't read the specs (DECISIONS 20)."""
     if request.mode is not Mode.APPLY:
@@ -70,17 +87,8 @@ def _everyone(
 
 
 def _named(request: PlanRequest, written: set[str], recorded: set[str]) -> set[str]:
-    known = written | recorded | {PLATFORM}
-    unknown = [name for name in request.tenants if name not in known]
-    if unknown:
-        name = unknown[0]
-        near = closest(name, known)
-        raise UserError(
-            "TEMO101",
-            f"there is no tenant '{name}'",
-            detail=f"did you mean {near}?" if near else "",
-            fix=f"`temoctl new {name}` writes a spec for it; `temoctl status` lists the tenants there are",
-        )
+    for name in request.tenants:
+        _known(name, written | recorded)
     if request.mode is Mode.APPLY:
         lost = [name for name in request.tenants if name not in written and name != PLATFORM]
         if lost:

@@ -45,7 +45,7 @@ class Seen:
 
 async def look(world: World, looks: list[Look], platform: Outputs, progress: Progress) -> Seen:
     """One snapshot of everything in scope."""
-    pairs = [(one, address, _props(one, address, platform)) for one in looks for address in _addresses(one)]
+    pairs = _pairs(looks, platform)
     secrets = await _secrets(world, pairs)
     kinds = world.kinds
     by_system: dict[str, list[Target]] = {name: [] for name in world.systems}
@@ -56,6 +56,15 @@ async def look(world: World, looks: list[Look], platform: Outputs, progress: Pro
     progress(f"reading {', '.join(names)}")
     snapshots = await asyncio.gather(*(_observe(world, name, Scope(tuple(by_system[name]), owners)) for name in names))
     return Seen(_views(looks, snapshots), secrets)
+
+
+async def secrets_for(world: World, looks: list[Look], platform: Outputs) -> Seen:
+    """Only the secrets that a look would need, without looking: for claims of a plan that was made earlier."""
+    return Seen({}, await _secrets(world, _pairs(looks, platform)))
+
+
+def _pairs(looks: list[Look], platform: Outputs) -> list[tuple[Look, Address, Props]]:
+    return [(one, address, _props(one, address, platform)) for one in looks for address in _addresses(one)]
 
 
 def outputs_of(recorded: RecordedTenant) -> dict[Address, Mapping[str, Json]]:

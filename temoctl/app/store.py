@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from temoctl.app.credentials import Credentials
@@ -45,12 +46,17 @@ async def open_systemdata(
     return store
 
 
+def key_folder(project: Project, platform: PlatformSpec) -> Path:
+    """Where a master key may lie: all data of a sandbox stay in its own folder."""
+    return platform.folder if project.profile == "sandbox" else home()
+
+
 async def _dsn(platform: PlatformSpec, credentials: Credentials) -> Secret:
     source = platform.systemdata.dsn
     if source is not None:
         dsn = await credentials.resolve(source, platform.where("systemdata.dsn"), "systemdata: dsn")
         if dsn is None:
-            raise Problems(credentials.problems)
+            raise Problems(platform.document.source.with_snippets(credentials.problems))
         return dsn
     _refuse_far_endpoints(platform)
     from temoctl.systemdata.embedded import EmbeddedPostgres
@@ -78,7 +84,7 @@ def _refuse_far_endpoints(platform: PlatformSpec) -> None:
         if not is_loopback(url)
     ]
     if problems:
-        raise Problems(problems)
+        raise Problems(platform.document.source.with_snippets(problems))
 
 
 def _urls(node: Any, path: str) -> Iterator[tuple[str, str]]:

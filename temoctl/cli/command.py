@@ -9,11 +9,19 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from temoctl.cli.session import Session
+
+
+def tenant_ids(incomplete: str) -> list[str]:
+    """Tenant ids for Tab, from the file names alone: completing must not open the world."""
+    folder = Path(os.environ.get("TEMOCTL_DIR") or ".") / "tenant_specs"
+    names = sorted(path.stem for path in folder.glob("*.y*ml"))
+    return [name for name in [*names, "platform"] if name.startswith(incomplete)]
 
 
 class Interrupted(Exception):
@@ -44,9 +52,18 @@ Detail = Annotated[bool, typer.Option("--detail", help="Show addresses and every
 
 Tenants = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[TENANT]...", help="Tenant ids; `platform` is what they share.", show_default=False),
+    typer.Argument(
+        metavar="[TENANT]...",
+        help="Tenant ids; `platform` is what they share.",
+        show_default=False,
+        autocompletion=tenant_ids,
+    ),
 ]
 Everyone = Annotated[bool, typer.Option("--all", help="All tenants, the platform first.")]
+Answers = Annotated[
+    list[str] | None,
+    typer.Option("--answer", metavar="KEY=VALUE", help="Answer a question beforehand; repeat it for several."),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask; do it.")]
 Allow = Annotated[
     list[str] | None,

@@ -16,27 +16,20 @@ def register(app: typer.Typer) -> None:
     @command(app, "completion")
     def completion(
         session: Session,
+        *,
         shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],
     ) -> None:
         """Print the completion script of a shell, e.g. `eval "$(temoctl completion bash)"`."""
-        from typer.completion import get_completion_script
+        from typer import completion as shells
 
         from temoctl.model.errors import UserError
 
         if shell not in _SHELLS:
             raise UserError("TEMO100", f"no completion for '{shell}'", fix=f"write one of: {', '.join(_SHELLS)}")
-        script = get_completion_script(prog_name="temoctl", complete_var="_TEMOCTL_COMPLETE", shell=shell)
+        script = shells.get_completion_script(  # type: ignore[attr-defined]
+            prog_name="temoctl", complete_var="_TEMOCTL_COMPLETE", shell=shell
+        )
         if session.json:
             return session.document({"format_version": 1, "shell": shell, "script": script})
         session.console.say(script)
         return None
-
-
-def tenant_ids(incomplete: str) -> list[str]:
-    """Tenant ids for Tab, from the file names alone: completing must not open the world."""
-    import os
-    from pathlib import Path
-
-    folder = Path(os.environ.get("TEMOCTL_DIR") or ".") / "tenant_specs"
-    names = sorted(path.stem for path in folder.glob("*.y*ml"))
-    return [name for name in [*names, "platform"] if name.startswith(incomplete)]

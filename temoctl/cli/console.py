@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -85,12 +84,3 @@ def ask(question: str, *, default: str = "") -> str:
     sys.stdout.flush()
     answer = sys.stdin.readline()
     return answer.strip() or default
-
-
-def choose(question: str, options: Sequence[str], *, default: str) -> str:
-    """One of the options; asks again until it is one."""
-    while True:
-        answer = ask(f"{question} ({', '.join(options)})", default=default)
-        if answer in options:
-            return answer
-        sys.stdout.write(f"  please write one of: {', '.join(options)}\n")

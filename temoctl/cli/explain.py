@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     @command(app, "explain")
     def explain(
         session: Session,
+        *,
         code: Annotated[
             str | None, typer.Argument(metavar="[CODE]", help="Like TEMO203.", autocompletion=_codes)
         ] = None,

@@ -6,6 +6,7 @@ Nothing passes it as a traceback: what temoctl didn't foresee becomes TEMO900 an
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -64,6 +65,8 @@ def build() -> typer.Typer:
     app = group(_HELP)
     app.callback(help=_HELP, epilog=_EPILOG)(_top)
     for name in _COMMANDS:
+        if name == "sandbox" and importlib.util.find_spec("temoctl.cli.sandbox") is None:
+            continue
         importlib.import_module(f"temoctl.cli.{name}").register(app)
     return app
 
@@ -103,9 +106,9 @@ def main(words: list[str]) -> int:
 
 
 def _complete() -> None:
-    from typer.completion import completion_init
+    from typer import completion
 
-    completion_init()
+    completion.completion_init()  # type: ignore[attr-defined]
 
 
 def _silence() -> None:

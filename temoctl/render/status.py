@@ -1,0 +1,53 @@
+"""The list of tenants with their channels, as a screen. What is wrong or under way stands below its tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temoctl.app.status import TenantStatus
+from temoctl.render.page import Page
+from temoctl.render.tables import ago
+from temoctl.render.text import count, pad, width
+
+_STYLE = {"connected": "green", "broken": "bold red", "waiting": "bold yellow", "suspended": "bold red"}
+_ENDED = {
+    "done": "applied",
+    "partly": "applied in part",
+    "failed": "failed",
+    "stopped": "stopped",
+    "waiting": "waits for a person",
+    "running": "running",
+}
+
+
+def status_page(found: Sequence[TenantStatus], *, now: float, cells: int = 80, detail: bool = False) -> Page:
+    page = Page(cells)
+    if not found:
+        return page.line("No tenants yet. `temoctl new` writes the first spec.")
+    names = max(width(one.tenant) for one in found)
+    for one in found:
+        _tenant(page, one, now, names, detail)
+    return page
+
+
+def _tenant(page: Page, one: TenantStatus, now: float, names: int, detail: bool) -> None:
+    facts = [pad(one.state, 11), pad(count(one.objects, "object"), 10)]
+    if one.last is not None:
+        facts.append(f"{_ENDED.get(one.last.status, one.last.status)} {ago(now - one.last.started_at)}")
+    if one.manager:
+        facts.append(f"manager {one.manager}")
+    page.line((pad(one.tenant, names), "bold"), "  " + "  ".join(facts))
+    for row in one.channels:
+        words = f": {row.why}" if row.why else ""
+        page.prose(
+            f"{row.channel}: {row.status}{words}", indent="    ", hang="      ", style=_STYLE.get(row.status, "")
+        )
+        if detail:
+            for key, value in sorted(row.fields.items()):
+                page.line("      ", (f"{key} = {value}", "dim"))
+    if one.lease is not None:
+        beat = ago(now - one.lease.heartbeat_at)
+        page.line("    ", (f"{one.lease.holder} works on it ({one.lease.operation}, last sign {beat})", "bold"))
+    if one.unfinished:
+        page.line("    ", (f"a run ended in the middle: {count(one.unfinished, 'effect')} to look up", "bold"))
+        page.line(f"    go on with: temoctl apply {one.tenant}")
