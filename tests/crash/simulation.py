@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from temoctl.engine.clock import VirtualClock
@@ -17,17 +17,15 @@ from temoctl.engine.fair import FairPlaces
 from temoctl.engine.ids import SeededIds
 from temoctl.engine.journal import GroupJournal
 from temoctl.engine.lease import HeldLease
-from temoctl.engine.ports import Begin, Fence, Finish, Intent, Journal, Permit
-from temoctl.engine.protocol import Call, Outcome, Scope, System, Target
+from temoctl.engine.ports import Fence, Permit
+from temoctl.engine.protocol import Scope, System, Target
 from temoctl.engine.recover import recover
 from temoctl.engine.result import RunResult
-from temoctl.engine.retry import Patience
 from temoctl.engine.run import run_tenant
 from temoctl.engine.world import Hold, RunWorld
 from temoctl.model.address import Address
-from temoctl.model.errors import TemoError, UnknownOutcome
+from temoctl.model.errors import TemoError
 from temoctl.model.identity import Marker, Owner
-from temoctl.model.kind import Kind
 from temoctl.model.plan import Mode, RecordedTenant, TenantPlan, View
 from temoctl.model.resource import Desired
 from temoctl.model.secret import Secret
@@ -39,23 +37,11 @@ from temoctl.systemdata.ports import LeaseState, Principal
 from tests.crash.faults import Fault, Faults, Life
 from tests.crash.scenario import SCENARIOS, TENANT, TOKEN_PATH, Name, Scenario
 from tests.crash.toy import KINDS, Thing, Toy, Vendor
+from tests.crash.variants import RIGHT, UID, Variant
 
 TTL = 60.0
 MOST_RUNS = 10
-UID = "t" * 16
 WHO = Principal("table")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One way to build the engine's surroundings wrongly, to see that the table notices. The default is right."""
-
-    name: str = "the engine as it is"
-    journal: Callable[[Journal, MemoryState], Journal] = lambda journal, _: journal
-    system: Callable[[System], System] = lambda system: system
-    permit: Callable[[Permit], Permit] = lambda permit: permit
-    kinds: Callable[[Mapping[str, Kind]], Mapping[str, Kind]] = lambda kinds: kinds
-    patience: Patience = Patience()
 
 
 @dataclass
@@ -306,71 +292,5 @@ class Simulation:
 
 def simulate(scenario: Name, schedule: tuple[Fault, ...], variant: Variant | None = None) -> Verdict:
     """Play one schedule in a loop of its own."""
-    simulation = Simulation(SCENARIOS[scenario], schedule, variant or Variant())
+    simulation = Simulation(SCENARIOS[scenario], schedule, variant or RIGHT)
     return asyncio.run(simulation.run())
-
-
-# --- variants that must be caught
-
-
-class _NoIntents:
-    """State is written after each create, nothing before it."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-
-    async def write(self, entries: Sequence[Begin | Finish]) -> Sequence[bool]:
-        kept = [entry for entry in entries if isinstance(entry, Finish)]
-        answers = iter(await self._journal.write(kept) if kept else [])
-        return [True if isinstance(entry, Begin) else next(answers) for entry in entries]
-
-    async def open_intents(self, uid: str) -> Sequence[Intent]:
-        return await self._journal.open_intents(uid)
-
-    async def done_steps(self, uid: str, plan: str) -> frozenset[str]:
-        return await self._journal.done_steps(uid, plan)
-
-
-class _NoFence(_NoIntents):
-    """Writes are taken from anybody, whatever epoch they come from."""
-
-    def __init__(self, journal: Journal, state: MemoryState) -> None:
-        super().__init__(journal)
-        self._state = state
-
-    async def write(self, entries: Sequence[Begin | Finish]) -> Sequence[bool]:
-        newest = Fence(UID, self._state.leases[UID].epoch)
-        return await self._journal.write([replace(entry, fence=newest) for entry in entries])
-
-
-class _Freely:
-    def check(self) -> None:
-        return None
-
-
-class _Blind:
-    """A system whose caller repeats whatever got no answer."""
-
-    def __init__(self, system: System) -> None:
-        self._system = system
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._system, name)
-
-    async def execute(self, call: Call) -> Outcome:
-        for _ in range(3):
-            with contextlib.suppress(UnknownOutcome):
-                return await self._system.execute(call)
-        return await self._system.execute(call)
-
-
-def _unsettled(kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
-    return {name: replace(kind, settle=0.0) for name, kind in kinds.items()}
-
-
-BROKEN = (
-    Variant("state written after each create", journal=lambda journal, _: _NoIntents(journal)),
-    Variant("blind retry", system=_Blind),  # type: ignore[arg-type,return-value]
-    Variant("no fencing", journal=_NoFence, permit=lambda _: _Freely()),
-    Variant("no settle window", kinds=_unsettled, patience=Patience(skew=0.0)),
-)

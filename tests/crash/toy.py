@@ -131,7 +131,8 @@ class Toy:
     # --- reading
 
     async def observe(self, scope: Scope) -> Snapshot:
-        observed, seen = {}, set()
+        observed: dict[Address, Observed] = {}
+        seen: set[tuple[str, str | None]] = set()
         for target in scope.targets:
             observed[target.address] = one = await self._look(target, by_list=target.ref is None)
             seen.update((target.address.kind, each.ref) for each in (one, *one.twins))
