@@ -31,7 +31,7 @@ def check_whole(plan: Plan) -> None:
 def check_age(plan: Plan, now: float) -> None:
     """An expired plan is never applied."""
     if why := expired(plan, now):
-        raise Conflict("TEMO121", why, detail=f"plan {plan.id}", fix="plan again and read the new plan")
+        raise Conflict("TEMO413", why, detail=f"plan {plan.id}", fix="plan again and read the new plan")
 
 
 def check_fresh(
@@ -48,7 +48,7 @@ def check_fresh(
     reasons = stale_reasons(planned, inputs, recorded, platform_serial=platform_serial, resuming=resuming)
     if reasons:
         raise Conflict(
-            "TEMO122",
+            "TEMO414",
             f"the world has moved since {planned.tenant} was planned",
             detail="\n".join(reasons),
             fix="plan again and read the new plan",

@@ -141,7 +141,7 @@ async def _register(world: World, plan: TenantPlan, principal: Principal) -> str
     )
     if uid != plan.uid:
         raise Conflict(
-            "TEMO122",
+            "TEMO414",
             f"{plan.tenant} was set up by somebody else since this plan was made",
             fix="plan again and read the new plan",
             tenant=plan.tenant,

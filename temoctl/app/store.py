@@ -39,8 +39,9 @@ async def open_systemdata(
 
     dsn = await _dsn(platform, credentials)
     await migrate(dsn)
-    # The sandbox's secrets end with its folder: their key lies there, never beside the one of real tenants.
-    key = master_key.load(platform.folder if project.profile == SANDBOX else home())
+    # The sandbox's secrets end with its folder: their key lies there, and is never the one of real tenants.
+    sandbox = project.profile == SANDBOX
+    key = master_key.load(platform.folder, environ={}) if sandbox else master_key.load(home())
     store = await open_store(dsn, principal, clock=clock, ids=ids, master_key=key)
     stack.push_async_callback(store.close)
     return store

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 What = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TENANT]... | FILE",
+        metavar="TENANT|FILE",
         help="Tenant ids, or one plan file.",
         show_default=False,
         autocompletion=tenant_ids,

@@ -53,7 +53,7 @@ Detail = Annotated[bool, typer.Option("--detail", help="Show addresses and every
 Tenants = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TENANT]...",
+        metavar="TENANT",
         help="Tenant ids; `platform` is what they share.",
         show_default=False,
         autocompletion=tenant_ids,

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
         session: Session,
         *,
         tenant: Annotated[
-            str, typer.Argument(metavar="[TENANT]", help="Only this tenant.", autocompletion=tenant_ids)
+            str, typer.Argument(metavar="TENANT", help="Only this tenant.", autocompletion=tenant_ids)
         ] = "",
         limit: Annotated[int, typer.Option("--limit", min=1, max=10000, help="How many entries.")] = 30,
         audit: Annotated[bool, typer.Option("--audit", help="Every single change instead of runs.")] = False,

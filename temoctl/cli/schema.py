@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     def schema(
         session: Session,
         *,
-        kind: Annotated[str, typer.Argument(metavar="[KIND]", help="tenant, plan or platform.")] = "tenant",
+        kind: Annotated[str, typer.Argument(metavar="KIND", help="tenant, plan or platform.")] = "tenant",
     ) -> None:
         """Print the JSON Schema of a tenant spec (or of a plan, or of the platform file)."""
         from temoctl.model.errors import UserError

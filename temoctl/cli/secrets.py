@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         session: Session,
         *,
         tenant: Tenant,
-        path: Annotated[str, typer.Argument(metavar="[PATH]", help="As in the spec: {secret: telegram/token}.")] = "",
+        path: Annotated[str, typer.Argument(metavar="PATH", help="As in the spec: {secret: telegram/token}.")] = "",
         file: Annotated[str, typer.Option("--file", metavar="FILE", help="Read the value from a file.")] = "",
         from_env: Annotated[
             str, typer.Option("--from-env", metavar="NAME", help="Read an environment variable once, for {env: NAME}.")
