@@ -90,6 +90,12 @@ class FakeTelegram(FakeHttp):
             self.bots[fresh] = bot
         return bot
 
+    def point(self, who: str, url: str) -> Bot:
+        """Somebody else who knows the token sets the webhook ("" removes it)."""
+        bot = self.bot(who)
+        bot.webhook = Webhook(url) if url else None
+        return bot
+
     async def customer_says(self, who: str, chat_id: int, text: str, *, name: str = "Customer") -> int:
         """A customer writes to the bot: queue the update and try to deliver it now. Returns the update's id."""
         bot = self.bot(who)
