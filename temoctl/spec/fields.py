@@ -70,7 +70,7 @@ def patterned(pattern: str, what: str, *, code: str = "TEMO236", allowed: tuple[
 def _country(text: str) -> str:
     if text in COUNTRIES:
         return text
-    by_name = {name.lower(): code for code, name in COUNTRIES.items()}
+    by_name = {name.lower(): code for code, name in COUNTRIES.items()} | {"uk": "GB", "england": "GB", "el": "GR"}
     found = text.upper() if text.upper() in COUNTRIES else by_name.get(text.lower(), "")
     if not found and len(text) > 3:
         found = by_name.get(closest(text.lower(), by_name), "")

@@ -144,7 +144,7 @@ def _escape(source: Source, line: int, column: int, context: tuple[int, int]) ->
     return Diagnostic(
         "TEMO209",
         "a backslash in double quotes starts a special character that doesn't exist",
-        Where(source.file, line, column, 1),
+        Where(source.file, line, source.line(line).rfind("\\", 0, column) + 1, 2),
         fix="Use single quotes '…', or write two backslashes.",
     )
 

@@ -19,6 +19,9 @@ from temoctl.spec.source import Source, blockers, leaked
 from temoctl.spec.tokens import shown
 from temoctl.spec.yaml_errors import explain_error
 
+_EMPTY = "Restore it from git, or write a new one with `temoctl new`. An empty file never means: delete."
+_DEEP = "Remove brackets, or put the text in quotes."
+
 DEEPEST = 20
 MOST_NODES = 50_000
 
@@ -90,7 +93,7 @@ class _Reader:
     def read(self) -> dict[str, Any]:
         self.next()  # the start of the stream
         if type(self.next()) is yaml.StreamEndEvent:
-            self.stop("TEMO216", "the file is empty", Where(self.source.file, 1, 1))
+            self.stop("TEMO216", "the file is empty", Where(self.source.file, 1, 1), fix=_EMPTY)
         event = self.next()
         value = self.build(event, (), 0, None)
         self.next()  # the end of the document
@@ -104,7 +107,7 @@ class _Reader:
                 fix="Put each into a file of its own, and remove the line with `---`.",
             )
         if value is None:
-            self.stop("TEMO216", "the file is empty", Where(self.source.file, 1, 1))
+            self.stop("TEMO216", "the file is empty", Where(self.source.file, 1, 1), fix=_EMPTY)
         if not isinstance(value, dict):
             place = self.place(event)
             self.stop("TEMO218", "the file is not a list of settings", place, fix="Write lines like `id: acme`.")
@@ -123,7 +126,7 @@ class _Reader:
         if kind is yaml.ScalarEvent:
             value = self.scalar(event, path, key)
         elif depth >= DEEPEST:
-            self.stop("TEMO213", f"nested more than {DEEPEST} levels deep", self.place(event))
+            self.stop("TEMO213", f"nested more than {DEEPEST} levels deep", self.place(event), fix=_DEEP)
         elif kind is yaml.MappingStartEvent:
             value = self.mapping(event, path, depth, key)
         else:
