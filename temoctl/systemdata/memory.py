@@ -69,6 +69,8 @@ class MemoryStore:
     async def pin(self, system: str, instance: str) -> str:
         if system in self.state.pins:
             return self.state.pins[system]
+        if not self._desk.operator:
+            raise refusals.operators_only(f"say which {system} this installation uses")
         return await self._desk.commit("pin", lambda: self.state.pins.setdefault(system, instance))
 
     async def pinned(self) -> Mapping[str, str]:
@@ -110,9 +112,11 @@ class MemoryStore:
                 raise refusals.operators_only(f"register {tenant} for {manager or 'nobody'}", tenant)
             if uid in self.state.tenants:
                 raise refusals.uid_taken(tenant)
-            self.state.managers.setdefault(manager, ManagerRow(manager))
-            self.state.tenants[uid] = TenantRow(uid, tenant, manager)
-            self._desk.log(uid, "registered", tenant, by, manager=manager)
+            owner = "" if tenant == PLATFORM else manager
+            if owner:
+                self.state.managers.setdefault(owner, ManagerRow(owner))
+            self.state.tenants[uid] = TenantRow(uid, tenant, owner)
+            self._desk.log(uid, "registered", tenant, by, manager=owner)
             return uid
 
         return await self._desk.commit("register", write)
@@ -124,7 +128,7 @@ class MemoryStore:
                 raise refusals.operators_only(f"give {tenant} to another manager", tenant)
             if row is None:
                 raise refusals.unknown_tenant(tenant)
-            if row.manager == manager:
+            if row.manager == manager or tenant == PLATFORM:
                 return
             self.state.managers.setdefault(manager, ManagerRow(manager))
             self.state.tenants[row.uid] = replace(row, manager=manager)

@@ -40,9 +40,10 @@ class MemoryJournal:
         state, uid, key = self._desk.state, entry.fence.uid, (entry.fence.uid, entry.address)
         if entry.intent:
             begun = state.intents.get(entry.intent)
-            if begun is None or begun.uid != uid or begun.ending is not None:
+            if begun is not None and (begun.uid != uid or begun.ending is not None):
                 return False
-            state.intents[entry.intent] = replace(begun, ending=entry.ending, note=entry.note)
+            if begun is not None:
+                state.intents[entry.intent] = replace(begun, ending=entry.ending, note=entry.note)
         if entry.ending is Ending.DONE and entry.step and entry.plan:
             state.done[uid, entry.plan, entry.step] = True
         if entry.record is not None:

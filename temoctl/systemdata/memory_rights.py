@@ -57,15 +57,15 @@ class Desk:
         return row is not None and (self.owns(uid) or row.tenant == PLATFORM)
 
     def owns(self, uid: str) -> bool:
-        """Whether this principal may change the tenant. Managers never change the platform (DECISIONS 3)."""
+        """Whether this principal may change the tenant. The platform has no manager (DECISIONS 3)."""
         row = self.state.tenants.get(uid)
         if row is None:
             return False
-        return self.operator or (row.manager == self.principal.name and row.tenant != PLATFORM)
+        return self.operator or (bool(row.manager) and row.manager == self.principal.name)
 
     def tenant(self, uid: str) -> TenantRow:
         row = self.state.tenants.get(uid)
-        if row is None or not self.sees(uid):
+        if row is None or not row.living or not self.sees(uid):
             raise refusals.unknown_tenant(uid)
         if not self.owns(uid):
             raise refusals.operators_only(f"change {row.tenant}", row.tenant)

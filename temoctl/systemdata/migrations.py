@@ -18,12 +18,17 @@ import psycopg
 from psycopg import errors
 
 from temoctl import assets
+from temoctl.engine.ids import RandomIds
 from temoctl.model.errors import Bug, Refused, Unavailable
+from temoctl.model.identity import INSTALLATION_LENGTH
 from temoctl.model.secret import Secret
+from temoctl.systemdata.sealing import fresh_key
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
     from psycopg.rows import TupleRow
+
+    from temoctl.engine.ports import Ids
 
 LOCK = 7_362_541_108_336_211
 ATTEMPTS = 8
@@ -65,7 +70,7 @@ def known(folder: Path | None = None) -> tuple[Migration, ...]:
     return tuple(found)
 
 
-async def migrate(dsn: Secret | str, *, folder: Path | None = None) -> int:
+async def migrate(dsn: Secret | str, *, ids: Ids | None = None, folder: Path | None = None) -> int:
     """Apply what is missing; returns how many were applied."""
     wanted = known(folder)
     text = dsn.reveal() if isinstance(dsn, Secret) else dsn
@@ -80,7 +85,7 @@ async def migrate(dsn: Secret | str, *, folder: Path | None = None) -> int:
             return 0
         for attempt in range(ATTEMPTS):
             try:
-                return await _apply(connection, wanted)
+                return await _apply(connection, wanted, ids or RandomIds())
             except (errors.InternalError_, errors.UniqueViolation, errors.DeadlockDetected):
                 # Roles belong to the whole server: another database of it was being migrated at the same moment.
                 if attempt == ATTEMPTS - 1:
@@ -134,15 +139,21 @@ async def _applied(connection: AsyncConnection[TupleRow]) -> list[tuple[int, str
         return []
 
 
-async def _apply(connection: AsyncConnection[TupleRow], wanted: Sequence[Migration]) -> int:
+async def _apply(connection: AsyncConnection[TupleRow], wanted: Sequence[Migration], ids: Ids) -> int:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         await connection.execute(PREPARE)
         missing = pending(wanted, await _applied(connection))
+        new = bool(missing) and missing[0].version == 1
         for one in missing:
             await connection.execute(one.text.encode())
             await connection.execute(
                 "INSERT INTO temoctl.migrations (version, name, checksum) VALUES (%s, %s, %s)",
                 [one.version, one.name, one.checksum],
+            )
+        if new:
+            await connection.execute(
+                "INSERT INTO temoctl.installation (tag, plan_key) VALUES (%s, %s)",
+                [ids.token(INSTALLATION_LENGTH), fresh_key()],
             )
     return len(missing)

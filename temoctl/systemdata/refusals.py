@@ -107,3 +107,29 @@ def read_only() -> Refused:
         "this command only looks, so it may not change what is recorded",
         fix="Use `temoctl apply` to change things.",
     )
+
+
+def unreadable(address: str) -> Refused:
+    return Refused(
+        "TEMO651",
+        f"the record of {address!r} can't be read",
+        detail="Somebody changed SystemData by hand, or its disk is damaged.",
+        fix="See what is wrong with `temoctl state check`; mend it with `temoctl state repair`.",
+    )
+
+
+def wrong_master_key(expected: str, origin: str) -> Refused:
+    return Refused(
+        "TEMO622",
+        "this master key is not the one the secrets were sealed with",
+        detail=f"the database expects key {expected}; the key given comes from {origin or 'the program'}",
+        fix="Give the right key in TEMOCTL_MASTER_KEY or TEMOCTL_MASTER_KEY_FILE. Nothing was written.",
+    )
+
+
+def not_set_up() -> Refused:
+    return Refused(
+        "TEMO632",
+        "SystemData isn't set up for this version of temoctl yet",
+        fix="Run `temoctl init`, or any command that applies changes, as an administrator.",
+    )
