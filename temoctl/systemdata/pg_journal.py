@@ -97,7 +97,8 @@ WHERE t.tenant_uid = ANY (%s)
 AUDIT = """
 INSERT INTO temoctl.audit (tenant_uid, manager, by_name, tenant, action, subject, serial, detail)
 SELECT t.tenant_uid, t.manager, %s, t.tenant, e.action, e.subject, t.serial, e.detail
-FROM jsonb_to_recordset(%s) WITH ORDINALITY AS e (uid text, action text, subject text, detail jsonb, n bigint)
+FROM ROWS FROM (jsonb_to_recordset(%s) AS (uid text, action text, subject text, detail jsonb)) WITH ORDINALITY
+  AS e (uid, action, subject, detail, n)
 JOIN temoctl.tenants t ON t.tenant_uid = e.uid
 ORDER BY e.n
 """

@@ -31,7 +31,7 @@ def record(address: Address = CREDENTIAL, *, ref: str = "c1", **other: object) -
         "instance": "n8n-1",
         "label": "Telegram login",
         "where": Where("tenant_specs/acme.yaml", 3, 5, 8),
-        "intent": "intent000001",
+        "intent": "1ntent000001",
     } | other
     return Recorded(address, ref, **values)  # type: ignore[arg-type]
 

@@ -141,7 +141,7 @@ async def test_an_intent_comes_back_as_it_went(world: World) -> None:
     store = await world.store()
     lease = await tenant(store)
     one = intent(
-        "intent000001",
+        "1ntent000001",
         at=1_800_000_000.123456,
         ref="c1",
         run="r1",
@@ -153,19 +153,19 @@ async def test_an_intent_comes_back_as_it_went(world: World) -> None:
     assert await store.journal.write([begin(lease, one)]) == [True]
     assert await store.journal.open_intents(ACME) == [one]
     loaded = (await store.load(["acme"]))["acme"]
-    assert loaded.open_intents == ("intent000001",)
-    assert loaded.known_intents == {"intent000001"}
+    assert loaded.open_intents == ("1ntent000001",)
+    assert loaded.known_intents == {"1ntent000001"}
     assert loaded.serial == 0
 
 
 async def test_open_intents_come_oldest_first(world: World) -> None:
     store = await world.store()
     lease = await tenant(store)
-    await store.journal.write([begin(lease, intent(f"intent00000{n}", at=10.0 - n)) for n in range(3)])
+    await store.journal.write([begin(lease, intent(f"1ntent00000{n}", at=10.0 - n)) for n in range(3)])
     assert [one.id for one in await store.journal.open_intents(ACME)] == [
-        "intent000002",
-        "intent000001",
-        "intent000000",
+        "1ntent000002",
+        "1ntent000001",
+        "1ntent000000",
     ]
 
 
@@ -184,9 +184,9 @@ async def test_a_batch_that_changes_records_counts_once(world: World) -> None:
     lease = await tenant(store)
     await recorded(store, lease, record(), record(WORKFLOW))
     assert (await store.load(["acme"]))["acme"].serial == 1
-    await store.journal.write([begin(lease, intent("intent000001"))])
+    await store.journal.write([begin(lease, intent("1ntent000001"))])
     assert (await store.load(["acme"]))["acme"].serial == 1
-    await store.journal.write([Finish(lease.fence(), CREDENTIAL, Ending.FAILED, "intent000001", note="refused")])
+    await store.journal.write([Finish(lease.fence(), CREDENTIAL, Ending.FAILED, "1ntent000001", note="refused")])
     assert (await store.load(["acme"]))["acme"].serial == 1
     await store.journal.write([done(lease.fence(), CREDENTIAL, remove=True)])
     assert (await store.load(["acme"]))["acme"].serial == 2
@@ -201,7 +201,7 @@ async def test_a_batch_that_changes_records_counts_once(world: World) -> None:
 async def test_begin_and_end_in_one_batch(world: World) -> None:
     store = await world.store()
     lease = await tenant(store)
-    one = intent("intent000001")
+    one = intent("1ntent000001")
     assert await store.journal.write(
         [begin(lease, one), done(lease.fence(), CREDENTIAL, one.id, record=record(), action="create")]
     ) == [True, True]
@@ -229,8 +229,8 @@ async def test_writing_the_same_again_changes_nothing(world: World) -> None:
     store = await world.store()
     lease = await tenant(store)
     entries = [
-        begin(lease, intent("intent000001")),
-        done(lease.fence(), CREDENTIAL, "intent000001", record=record(), step="s", plan="P-1"),
+        begin(lease, intent("1ntent000001")),
+        done(lease.fence(), CREDENTIAL, "1ntent000001", record=record(), step="s", plan="P-1"),
         done(lease.fence(), WORKFLOW, record=record(WORKFLOW), action="adopt"),
     ]
     assert await store.journal.write(entries) == [True, True, True]
@@ -243,9 +243,9 @@ async def test_an_ended_intent_keeps_its_ending_and_record(world: World) -> None
     store = await world.store()
     lease = await tenant(store)
     await store.journal.write(
-        [begin(lease, intent("intent000001")), done(lease.fence(), CREDENTIAL, "intent000001", record=record())]
+        [begin(lease, intent("1ntent000001")), done(lease.fence(), CREDENTIAL, "1ntent000001", record=record())]
     )
-    late = Finish(lease.fence(), CREDENTIAL, Ending.ABSENT, "intent000001", remove=True)
+    late = Finish(lease.fence(), CREDENTIAL, Ending.ABSENT, "1ntent000001", remove=True)
     assert await store.journal.write([late]) == [True]
     assert (await store.load(["acme"]))["acme"].resources == {CREDENTIAL: record()}
 
@@ -291,7 +291,7 @@ async def test_nothing_is_written_under_an_expired_or_released_lease(world: Worl
     store = await world.store()
     lease = await tenant(store)
     await world.pass_time(ACME, 61)
-    entries = [begin(lease, intent("intent000001")), done(lease.fence(), CREDENTIAL, record=record())]
+    entries = [begin(lease, intent("1ntent000001")), done(lease.fence(), CREDENTIAL, record=record())]
     assert await store.journal.write(entries) == [False, False]
     lease = await store.take_lease(ACME, holder="test", operation="apply", ttl=60)
     await store.release_lease(lease)
@@ -345,7 +345,7 @@ async def test_a_heartbeat_keeps_the_lease(world: World) -> None:
     renewed = await store.renew_lease(lease, 60)
     assert renewed.epoch == lease.epoch
     await world.pass_time(ACME, 40)
-    assert await store.journal.write([begin(renewed, intent("intent000001"))]) == [True]
+    assert await store.journal.write([begin(renewed, intent("1ntent000001"))]) == [True]
     await world.pass_time(ACME, 40)
     with pytest.raises(LeaseLost):
         await store.renew_lease(renewed, 60)
@@ -359,7 +359,7 @@ async def test_breaking_a_lease(world: World) -> None:
     broken = await store.break_lease("acme", by="root", steal=True)
     assert broken is not None
     assert broken.holder == "test"
-    assert await store.journal.write([begin(lease, intent("intent000001"))]) == [False]
+    assert await store.journal.write([begin(lease, intent("1ntent000001"))]) == [False]
     assert await store.break_lease("acme", by="root", steal=True) is None
     again = await store.take_lease(ACME, holder="b", operation="apply", ttl=60)
     assert again.epoch > lease.epoch
@@ -590,7 +590,7 @@ async def test_a_manager_runs_an_own_tenant_from_end_to_end(world: World) -> Non
     await mia.use_plan(lease.fence(), "P", "acme", PlanUse.STARTED)
     await mia.vault.put(ACME, "a", Secret("x"), by="mia")
     await mia.journal.write(
-        [begin(lease, intent("intent000001")), done(lease.fence(), CREDENTIAL, "intent000001", record=record())]
+        [begin(lease, intent("1ntent000001")), done(lease.fence(), CREDENTIAL, "1ntent000001", record=record())]
     )
     await mia.end_run(lease.fence(), "r1", status="done", summary={})
     await mia.journal.write([done(lease.fence(), CREDENTIAL, remove=True)])
