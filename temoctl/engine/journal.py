@@ -15,7 +15,8 @@ from temoctl.engine.ports import Begin, Clock, Finish, Intent, Journal
 from temoctl.model.errors import Unavailable
 
 _WINDOW = 0.005
-_TRIES = 6
+_PAUSES = (0.1, 0.25, 0.6, 1.5, 4.0)
+"""Seconds between tries: together long enough for a database to restart."""
 
 
 @dataclass(slots=True)
@@ -84,17 +85,14 @@ class GroupJournal:
             start = end
 
     async def _write(self, entries: Sequence[Begin | Finish]) -> Sequence[bool]:
-        delay = 0.1
-        for attempt in range(_TRIES):
+        for delay in _PAUSES:
             try:
-                answers = await self._store.write(entries)
+                return self._counted(entries, await self._store.write(entries))
             except Unavailable:
-                if attempt == _TRIES - 1:
-                    raise
                 await self._clock.sleep(delay)
-                delay *= 2.5
-            else:
-                self.flushes += 1
-                self.written += len(entries)
-                return answers
-        raise AssertionError("unreachable")
+        return self._counted(entries, await self._store.write(entries))
+
+    def _counted(self, entries: Sequence[Begin | Finish], answers: Sequence[bool]) -> Sequence[bool]:
+        self.flushes += 1
+        self.written += len(entries)
+        return answers

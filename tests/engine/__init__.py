@@ -1,0 +1,1 @@
+"""Tests of the engine, on virtual time and toy systems."""
