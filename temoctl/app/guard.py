@@ -75,12 +75,12 @@ def check_allowed(plans: Iterable[TenantPlan], allowed: Iterable[str], *, comman
     lost = [step for one in plans for step in one.steps if step.allowance in missing]
     named = "\n".join(f"{step.address.tenant}: {step.label} {step.detail}".rstrip() for step in lost[:20])
     more = f"\nand {len(lost) - 20} more" if len(lost) > 20 else ""
-    flags = " ".join(f"--allow {name}" for name in missing)
+    flags = f"--allow {','.join(sorted(given | set(missing)))}"
     raise UserError(
         "TEMO110",
         "this would delete customers' data, which has to be allowed by name",
         detail=f"It would be lost for good:\n{named}{more}",
-        fix=f"when that is meant, add: {flags}\n{command} {flags}",
+        fix=f"when that is meant, say so:\n{command} {flags}",
     )
 
 

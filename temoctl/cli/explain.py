@@ -21,9 +21,7 @@ def register(app: typer.Typer) -> None:
     def explain(
         session: Session,
         *,
-        code: Annotated[
-            str | None, typer.Argument(metavar="CODE", help="Like TEMO203.", autocompletion=_codes)
-        ] = None,
+        code: Annotated[str | None, typer.Argument(metavar="CODE", help="Like TEMO203.", autocompletion=_codes)] = None,
     ) -> None:
         """Explain an error code: what it means, why, what to do. Without a code, list them all."""
         from temoctl.app import explain as book

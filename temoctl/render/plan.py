@@ -5,6 +5,7 @@ Business words first; addresses and unchanged counts under detail. Must not deci
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -14,7 +15,7 @@ from temoctl.model.plan import Mode, Plan, TenantPlan
 from temoctl.model.step import Action, Drift, Step
 from temoctl.render.diagnostics import problem
 from temoctl.render.page import Page
-from temoctl.render.text import count, cut, duration, listing, pad, width
+from temoctl.render.text import age, count, cut, listing, pad, safe, width
 from temoctl.render.words import IMPACT, SIGN, STYLE, WORD, change_line, command_for, totals
 
 _FIELDS_SHOWN = 6
@@ -39,7 +40,10 @@ def plan_page(plan: Plan, view: View) -> Page:
     page = Page(view.cells)
     noisy = [one for one in plan.tenants if _says_something(one)]
     if not noisy:
-        return page.line((_nothing(plan), "green"))
+        page.line((_nothing(plan), "green"))
+        if plan.mode is Mode.APPLY:
+            _not_applied(page, plan.tenants)
+        return page
     _head(page, plan, view)
     for one in noisy:
         _tenant(page, one, plan, view)
@@ -48,7 +52,15 @@ def plan_page(plan: Plan, view: View) -> Page:
 
 
 def _says_something(one: TenantPlan) -> bool:
-    return bool(one.steps or one.problems or one.drift or one.not_applied)
+    return bool(one.steps or one.problems or one.drift)
+
+
+def _not_applied(page: Page, tenants: Sequence[TenantPlan]) -> None:
+    """One line for all channels that this version checks only."""
+    channels = sorted({channel for one in tenants for channel in one.not_applied})
+    if channels:
+        who = count(sum(bool(one.not_applied) for one in tenants), "tenant")
+        page.prose(f"Checked but not yet applied by this version: {listing(channels)} ({who}).")
 
 
 def _nothing(plan: Plan) -> str:
@@ -64,7 +76,7 @@ def _nothing(plan: Plan) -> str:
 def _head(page: Page, plan: Plan, view: View) -> None:
     title = {Mode.APPLY: "Plan", Mode.DESTROY: "Plan to destroy", Mode.DRIFT: "Drift"}[plan.mode]
     who = plan.tenants[0].tenant if len(plan.tenants) == 1 else count(len(plan.tenants), "tenant")
-    facts = [f"live view {duration(max(0.0, view.now - plan.created_at))} old"]
+    facts = [f"live view {age(view.now - plan.created_at)}"]
     if len(plan.tenants) == 1 and plan.tenants[0].inputs.spec and plan.mode is not Mode.DESTROY:
         facts.insert(0, f"spec {plan.tenants[0].inputs.spec[:7]}")
     if plan.mode is not Mode.DRIFT:
@@ -86,32 +98,41 @@ def _tenant(page: Page, one: TenantPlan, plan: Plan, view: View) -> None:
         _steps(page, list(one.steps), view)
         for drift in one.drift:
             _drift(page, drift, view, sign="!", ours=plan.mode is Mode.APPLY)
-    for channel in one.not_applied:
-        page.line("  . ", f"{channel}: this version of temoctl checks this channel but does not apply it yet")
     for found in one.problems:
         page.blank()
         page.add(problem(found, view.cells))
 
 
 def _steps(page: Page, steps: list[Step], view: View) -> None:
-    for index, step in enumerate(steps):
-        following = steps[index + 1] if index + 1 < len(steps) else None
-        same = following is not None and _reason(following) == _reason(step) and not _has_more(step, view)
-        _step(page, step, view, reason=not same)
+    """Rows; steps that follow each other for one reason share its line."""
+    group: list[Step] = []
+    for step in steps:
+        if group and _reason_key(step) != _reason_key(group[-1]):
+            _because(page, group)
+            group = []
+        _step(page, step, view)
+        group.append(step)
+        if step.changes or step.wait_for or step.fix or step.forced_by:
+            _because(page, group)
+            group = []
+            _then(page, step)
+    if group:
+        _because(page, group)
 
 
-def _has_more(step: Step, view: View) -> bool:
-    return bool(step.changes or view.detail or _consequence(step) or step.wait_for or step.fix or step.forced_by)
+def _reason_key(step: Step) -> tuple[str, str]:
+    return step.because, step.where.file if step.where else ""
 
 
-def _step(page: Page, step: Step, view: View, *, reason: bool) -> None:
+def _step(page: Page, step: Step, view: View) -> None:
     sign = f"  {SIGN[step.action]:<3}"
-    room = view.cells - len(sign) - 8 - _LABEL - 1 - _SYSTEM - 1
+    room = view.cells - len(sign) - 8 - _SYSTEM - 1
+    label = step.label or step.address.tail
+    words = f"{pad(label, _LABEL)} {step.detail}" if width(label) < _LABEL else f"{label}  {step.detail}"
     page.line(
         (sign, STYLE[step.action]),
         (f"{WORD[step.action]:<8}", STYLE[step.action]),
-        pad(step.label or step.address.tail, _LABEL) + " ",
-        pad(step.detail, room) + " ",
+        pad(safe(words.rstrip()), room) + " ",
         (cut(step.address.system, _SYSTEM), "dim"),
     )
     if consequence := _consequence(step):
@@ -119,22 +140,30 @@ def _step(page: Page, step: Step, view: View, *, reason: bool) -> None:
     if view.detail:
         page.line("       ", (str(step.address) + ("" if step.ref is None else f"  ({step.ref})"), "dim"))
     _fields(page, step, view)
-    if reason and step.because:
-        page.prose(_reason(step), indent="       ", hang="         ", style="dim")
+
+
+def _because(page: Page, group: list[Step]) -> None:
+    """The reason that a group of steps shares, with the lines of the spec that ask for them."""
+    because = group[0].because
+    if because:
+        page.prose(f"because {because}{_from(group)}", indent="       ", hang="         ", style="dim")
+
+
+def _from(group: list[Step]) -> str:
+    where = group[0].where
+    if where is None or not where.file or where.file in group[0].because:
+        return ""
+    lines = sorted({step.where.line for step in group if step.where and step.where.line})
+    return f" ({where.file}:{', '.join(map(str, lines))})" if lines else f" ({where.file})"
+
+
+def _then(page: Page, step: Step) -> None:
     if step.wait_for:
         page.prose(f"then wait: {step.wait_for}", indent="       ", hang="         ")
     if step.fix:
         page.prose(f"to do: {step.fix}", indent="       ", hang="         ")
-
-
-def _reason(step: Step) -> str:
-    return f"because {step.because}" + _from(step)
-
-
-def _from(step: Step) -> str:
-    if step.where is None or not step.where.file or step.where.file in step.because:
-        return ""
-    return f" ({step.where.file}:{step.where.line})" if step.where.line else f" ({step.where.file})"
+    if step.code:
+        page.line(f"       more: temoctl explain {step.code}")
 
 
 def _consequence(step: Step) -> str:
@@ -195,6 +224,8 @@ def _foot(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:
         page.line((_capital(totals(noisy)) + ending, "bold"))
     if money := _money(noisy):
         page.line(f"Money: {money}")
+    if plan.mode is Mode.APPLY:
+        _not_applied(page, plan.tenants)
     _next(page, plan, noisy, view)
 
 
@@ -223,16 +254,14 @@ def _next(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:
     elif plan.mode is Mode.DRIFT:
         page.prose(f"Put ours back with: temoctl apply {who}")
     else:
-        allow = "".join(f" --allow {name}" for name in sorted({a for one in noisy for a in one.allowances}))
+        allowances = sorted({a for one in noisy for a in one.allowances})
+        allow = f" --allow {','.join(allowances)}" if allowances else ""
         if allow:
-            page.prose("Deleting customers' data needs to be allowed by name, as below.")
+            page.prose("Deleting customers' data has to be allowed by name, as in the command below.")
         verb = "destroy" if plan.mode is Mode.DESTROY else "apply"
-        command = f"temoctl {verb} {view.file or who}{allow}"
-        text = f"Go on with: {command}"
-        if width(text) <= view.cells:
-            page.line(text)
-        else:
-            page.line("Go on with:").prose(command, indent="  ", hang="    ")
+        page.line("Go on with:" if allow else f"Go on with: temoctl {verb} {view.file or who}")
+        if allow:
+            page.line(f"  temoctl {verb} {view.file or who}{allow}")
 
 
 def _broken(found: tuple[Diagnostic, ...]) -> bool:

@@ -6,14 +6,15 @@ Says never more than was seen: an outcome that could not be found out is called 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
-from temoctl.engine.result import DoneStep, FailedStep, RunResult
+from temoctl.engine.result import DoneStep, FailedStep, NotTriedStep, RunResult
 from temoctl.model.plan import Mode
 from temoctl.model.step import Step
 from temoctl.render.diagnostics import problem, tree
 from temoctl.render.page import Page
-from temoctl.render.text import count, cut, duration, pad
+from temoctl.render.text import count, cut, duration, pad, safe
 from temoctl.render.words import WORD, command_for, noun
 
 _LISTED = 40
@@ -39,10 +40,7 @@ def result_page(
     _done(page, results, detail)
     for run, one in failed:
         _failed(page, run, one, several=len(results) > 1)
-    for run, missed in not_tried:
-        who = f"{run.tenant}: " if len(results) > 1 else ""
-        words = f"{who}{missed.step.address.system:<9} {noun(missed.step)}   not tried: {missed.why}"
-        page.prose(words, indent="  .  ", hang="       ")
+    _not_tried(page, not_tried, several=len(results) > 1, detail=detail)
     _proofs(page, results)
     _problems(page, results)
     _waiting(page, results)
@@ -54,12 +52,15 @@ def result_page(
 def _headline(results: Sequence[RunResult], done: int, failed: int, not_tried: int, seconds: float) -> str:
     unknown = sum(step.unknown for one in results for step in one.failed)
     broken = any(one.failed or one.not_tried or one.stopped or one.problems for one in results)
+    red = sum(not probe.ok for one in results for probe in one.probes)
     parts = [f"{done} done"]
     if broken or failed:
         parts += [f"{failed - unknown} failed", f"{not_tried} not tried"]
     if unknown:
         parts.append(f"{unknown} unknown")
-    first = "Stopped" if broken else "Done"
+    if red:
+        parts.append(f"{count(red, 'proof')} red")
+    first = "Stopped" if broken else "Done, but it does not work yet" if red else "Done"
     who = f" for {count(len(results), 'tenant')}" if len(results) > 1 else ""
     return f"{first}{who} after {duration(seconds)}: {', '.join(parts)}."
 
@@ -78,7 +79,8 @@ def _done(page: Page, results: Sequence[RunResult], detail: bool) -> None:
 def _done_row(page: Page, row: DoneStep, tenant: str, detail: bool) -> None:
     who = f"{tenant}: " if tenant else ""
     words = f"{row.step.address.system:<9} {WORD[row.step.action]:<8}{who}{noun(row.step)}"
-    page.line(("  ok ", "green"), cut(words, page.cells - 5), f"   {row.note}" if row.note else "")
+    note = f"   {row.note}" if row.note and detail else ""
+    page.line(("  ok ", "green"), cut(safe(words), page.cells - 5), note)
     if detail:
         page.line("       ", (f"{row.step.address}  {duration(row.seconds)}", "dim"))
     if detail and row.proof is not None:
@@ -95,6 +97,19 @@ def _failed(page: Page, run: RunResult, one: FailedStep, *, several: bool) -> No
     if one.problem.fix:
         page.prose(f"to fix it: {one.problem.fix}", indent="       ", hang="         ")
     page.line(f"       more: temoctl explain {one.problem.code}")
+
+
+def _not_tried(page: Page, missed: Sequence[tuple[RunResult, NotTriedStep]], *, several: bool, detail: bool) -> None:
+    """Steps that were left out; those of one tenant for one reason are counted, unless everything is asked for."""
+    for (tenant, why), group in groupby(missed, key=lambda pair: (pair[0].tenant, pair[1].why)):
+        steps = [one.step for _, one in group]
+        who = f"{tenant}: " if several else ""
+        if len(steps) > 2 and not detail:
+            page.prose(f"{who}{count(len(steps), 'step')} not tried: {why}", indent="  .  ", hang="       ")
+            continue
+        for step in steps:
+            words = f"{who}{step.address.system:<9} {noun(step)}   not tried: {why}"
+            page.prose(words, indent="  .  ", hang="       ")
 
 
 def _proofs(page: Page, results: Sequence[RunResult]) -> None:

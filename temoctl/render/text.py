@@ -53,12 +53,16 @@ def pad(text: str, cells: int) -> str:
 def wrap(text: str, *, indent: str = "", hang: str | None = None, cells: int = WIDTH) -> list[str]:
     """The text as lines of at most that many cells, each made safe; blank lines of the text are kept.
 
-    Words are never broken, so that a command or a path can be copied from the screen.
+    Words are never broken, so that a path can be copied from the screen; a line that is a temoctl command is never
+    wrapped at all, for the same reason.
     """
     lines: list[str] = []
     following = indent if hang is None else hang
     for paragraph in text.split("\n"):
         first = following if lines else indent
+        if paragraph.startswith("temoctl "):
+            lines.append(first + safe(paragraph))
+            continue
         wrapped = textwrap.wrap(
             safe(paragraph),
             width=cells,
@@ -69,6 +73,11 @@ def wrap(text: str, *, indent: str = "", hang: str | None = None, cells: int = W
         )
         lines.extend(wrapped or [""])
     return lines
+
+
+def age(seconds: float) -> str:
+    """`just read`, `38 s old`."""
+    return "just read" if seconds < 2 else f"{duration(seconds)} old"
 
 
 def duration(seconds: float) -> str:
