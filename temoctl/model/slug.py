@@ -21,6 +21,7 @@ _SPELLED = str.maketrans({**{k: v.strip("-") for k, v in _CYRILLIC.items()}, **_
 
 def slug(name: str) -> str:
     """`Меню ресторана` -> `menyu-restorana`; "" when the text has no letter or digit that can be spelled in ASCII."""
-    lowered = unicodedata.normalize("NFC", name).lower().translate(_SPELLED)
-    ascii_only = unicodedata.normalize("NFKD", lowered).encode("ascii", "ignore").decode()
+    spelled = unicodedata.normalize("NFC", name).lower().translate(_SPELLED)
+    bare = "".join(c for c in unicodedata.normalize("NFKD", spelled) if not unicodedata.combining(c))
+    ascii_only = bare.translate(_SPELLED).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:LONGEST].strip("-")

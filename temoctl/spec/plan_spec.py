@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_serializer
+from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_serializer
 
 from temoctl.model.diagnostic import Where
 from temoctl.model.money import Money
@@ -33,7 +33,11 @@ def _limit(value: Any) -> Any:
 
 
 Amount = Annotated[Decimal, BeforeValidator(_amount)]
-Limit = Annotated[Count | None, BeforeValidator(_limit), Field(json_schema_extra={"examples": [3, "unlimited"]})]
+Limit = Annotated[
+    Count | None,
+    BeforeValidator(_limit),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"const": "unlimited"}]}),
+]
 
 
 class PlanLimits(SpecModel):
