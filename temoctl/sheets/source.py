@@ -113,7 +113,7 @@ def _markup(head: bytes) -> str:
 
 
 def _looks_binary(head: bytes) -> bool:
-    odd = sum(byte < 9 or 13 < byte < 32 for byte in head)
+    odd = sum(0 < byte < 9 or 13 < byte < 32 for byte in head)
     return odd * 20 > len(head)
 
 
