@@ -53,14 +53,10 @@ class Certificate:
 
 _EVERY_TIME = (
     Remainder(
-        "Backups of the databases",
-        "backups made before the deletion hold the data until they expire; temoctl neither makes nor reaches them",
-    ),
-    Remainder(
-        "The sealed copy of the tenant's key in such backups",
+        "the sealed copy of the tenant's key in backups of SystemData",
         "it can be opened until the installation's master key is replaced and the old one destroyed",
     ),
-    Remainder("The audit log", "it keeps who did what and when, with identifiers only and without customers' words"),
+    Remainder("the audit log", "it keeps who did what and when, with identifiers only and without customers' words"),
 )
 
 

@@ -38,7 +38,7 @@ def register(app: typer.Typer) -> None:
         allow: Allow = None,
         parallelism: Parallelism = 16,
     ) -> int:
-        """Make tenants agree with their specs, then prove that they work."""
+        """Make tenants as their specs ask. Shows the plan, asks, does it, and proves that it works."""
         from temoctl.app.requests import PlanRequest
         from temoctl.model.plan import Mode
 

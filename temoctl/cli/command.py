@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperGroup
 
 from temoctl.cli.session import Session
 
@@ -131,9 +132,10 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def group(help_text: str) -> typer.Typer:
+def group(help_text: str, order: type[TyperGroup] = TyperGroup) -> typer.Typer:
     """A Typer app that explains itself in plain words and never draws boxes."""
     return typer.Typer(
+        cls=order,
         help=help_text,
         no_args_is_help=True,
         rich_markup_mode=None,

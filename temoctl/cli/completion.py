@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
         *,
         shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.")],
     ) -> None:
-        """Print the completion script of a shell, e.g. `eval "$(temoctl completion bash)"`."""
+        """Print a script for completion with Tab. Put this into ~/.bashrc: eval "$(temoctl completion bash)"."""
         from typer import completion as shells
 
         from temoctl.model.errors import UserError

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
         ] = "",
         parallelism: Parallelism = 16,
     ) -> int:
-        """Remove tenants for good and certify what is gone. The spec file is not needed and not deleted."""
+        """Remove tenants and certify it. The spec file is neither needed nor deleted."""
         from temoctl.app.requests import PlanRequest
         from temoctl.model.plan import Mode
 

@@ -11,7 +11,7 @@ from temoctl.cli.session import Session
 def register(app: typer.Typer) -> None:
     @command(app, "doctor")
     def doctor(session: Session) -> int:
-        """Reach every configured system and say what is missing and how to get it."""
+        """Reach every system; say what is missing. And how to get it."""
         return session.run(_doctor(session))
 
 

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         skip: Except = None,
         detailed_exitcode: DetailedExit = False,
     ) -> int:
-        """Show what was changed by hand since temoctl last applied. Changes nothing."""
+        """Show what was changed by hand. Compares with what temoctl last applied; changes nothing."""
         from temoctl.app.requests import PlanRequest
         from temoctl.model.plan import Mode
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
         *,
         code: Annotated[str | None, typer.Argument(metavar="CODE", help="Like TEMO203.", autocompletion=_codes)] = None,
     ) -> None:
-        """Explain an error code: what it means, why, what to do. Without a code, list them all."""
+        """Explain an error code. What it means, why, what to do; without a code, all are listed."""
         from temoctl.app import explain as book
 
         if code is None:

@@ -11,7 +11,7 @@ from temoctl.cli.session import Session
 def register(app: typer.Typer) -> None:
     @command(app, "init")
     def init(session: Session, *, answers: Answers = None) -> int:
-        """Ask where the systems are and write platform.yaml, plans and schemas. Overwrites nothing."""
+        """Write a project's first files. Asks where the systems are; overwrites nothing."""
         from temoctl.app.init import QUESTIONS, write_project
         from temoctl.app.requests import ExitCode
         from temoctl.cli.interview import interview

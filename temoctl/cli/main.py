@@ -6,12 +6,12 @@ Nothing passes it as a traceback: what temoctl didn't foresee becomes TEMO900 an
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import sys
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from temoctl.cli.command import Interrupted, group
 
@@ -60,13 +60,18 @@ def _top(
     """The options before the command."""
 
 
+class _InOrder(TyperGroup):
+    """Commands in the order of a tenant's life, groups among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=_COMMANDS.index)
+
+
 def build() -> typer.Typer:
     """The whole command tree. Each module under `cli` registers its own commands."""
-    app = group(_HELP)
+    app = group(_HELP, _InOrder)
     app.callback(help=_HELP, epilog=_EPILOG)(_top)
     for name in _COMMANDS:
-        if name == "sandbox" and importlib.util.find_spec("temoctl.cli.sandbox") is None:
-            continue
         importlib.import_module(f"temoctl.cli.{name}").register(app)
     return app
 

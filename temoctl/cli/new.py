@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
         tenant: Annotated[str, typer.Argument(metavar="TENANT", help="The new tenant's id, e.g. coffee-corner.")],
         answers: Answers = None,
     ) -> int:
-        """Ask about a new tenant and write its spec. Overwrites nothing."""
+        """Write a new tenant's spec. Asks what it needs to know; overwrites nothing."""
         from temoctl.app.new import plans_of, questions, write_spec
         from temoctl.app.requests import ExitCode
         from temoctl.cli.interview import interview

@@ -41,7 +41,7 @@ def start(
     from temoctl.sandbox import seeding, world
 
     async def work() -> tuple[World, Seeded]:
-        running = await world.start(_root(session), n8n=_n8n(n8n))
+        running = await world.start(_root(session), n8n=_n8n(n8n), say=session.console.whisper)
         return running, await seeding.seed(_root(session), running, dead=split(dead), foreign=split(foreign))
 
     running, seeded = session.run(work())
@@ -129,7 +129,7 @@ def run(
     """Start the world, run a command in it, take the world down. Ends with the command's exit code."""
     from temoctl.sandbox import running
 
-    return session.run(running.run(_root(session), words, n8n=_n8n(n8n)))
+    return session.run(running.run(_root(session), words, n8n=_n8n(n8n), say=session.console.whisper))
 
 
 @command(app, "message")

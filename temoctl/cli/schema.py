@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
         *,
         kind: Annotated[str, typer.Argument(metavar="KIND", help="tenant, plan or platform.")] = "tenant",
     ) -> None:
-        """Print the JSON Schema of a tenant spec (or of a plan, or of the platform file)."""
+        """Print a JSON Schema for editors: of a tenant spec, a plan, or the platform file."""
         from temoctl.model.errors import UserError
         from temoctl.spec import json_schema
         from temoctl.spec.schema import SCHEMA_KINDS

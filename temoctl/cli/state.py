@@ -18,7 +18,7 @@ Tenant = Annotated[str, typer.Argument(metavar="TENANT", help="A tenant id.", au
 
 
 def register(app: typer.Typer) -> None:
-    state = group("Look at and mend what is on record (SystemData). Never touches a system.")
+    state = group("Look at and mend the record. Never touches a system.")
     app.add_typer(state, name="state")
 
     @command(state, "list")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     @command(app, "status")
     def status(session: Session, *, tenants: Tenants = None) -> None:
-        """Show tenants, their channels, who works on them and what was last done."""
+        """Show tenants and their channels. Also who works on them and what was last done."""
         session.run(_status(session, tuple(tenants or ())))
 
 

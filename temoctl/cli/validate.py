@@ -11,7 +11,7 @@ from temoctl.cli.session import Session
 def register(app: typer.Typer) -> None:
     @command(app, "validate")
     def validate(session: Session, *, tenants: Tenants = None) -> int:
-        """Check all files, spreadsheets included, and name every problem. Asks no system."""
+        """Check all files and name every problem. Spreadsheets are read too; no system is asked."""
         from temoctl.app.requests import ExitCode
         from temoctl.app.validate import validate as check
         from temoctl.model.diagnostic import Severity

@@ -8,7 +8,7 @@ from typing import Any
 
 from temoctl.app.certificate import Certificate
 from temoctl.render.page import Page
-from temoctl.render.text import cut, listing, pad, safe
+from temoctl.render.text import listing, pad, safe
 
 
 def certificate_page(one: Certificate, *, cells: int = 80, detail: bool = False) -> Page:
@@ -20,9 +20,9 @@ def certificate_page(one: Certificate, *, cells: int = 80, detail: bool = False)
         page.line(
             (f"  {entry.verdict.value:<11}", "" if entry.verdict.value == "deleted" else "bold"),
             pad(entry.address.system, 10),
-            pad(entry.label, 28) + " ",
-            cut(entry.evidence, max(10, cells - 52)),
+            entry.label,
         )
+        page.prose(entry.evidence, indent="             ", style="dim")
         if detail:
             page.line("             ", (str(entry.address), "dim"))
     page.line("  the tenant's key  ", "destroyed" if one.key_destroyed else ("NOT destroyed", "bold red"))

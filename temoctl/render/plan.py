@@ -5,14 +5,15 @@ Business words first; addresses and unchanged counts under detail. Must not deci
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
+from temoctl.model.address import Address
 from temoctl.model.diagnostic import Diagnostic, Severity
-from temoctl.model.kind import Impact
+from temoctl.model.money import Money
 from temoctl.model.plan import Mode, Plan, TenantPlan
-from temoctl.model.step import Action, Drift, Step
+from temoctl.model.step import Action, Drift, FieldChange, Step
 from temoctl.render.diagnostics import problem
 from temoctl.render.page import Page
 from temoctl.render.text import age, count, cut, listing, pad, safe, width
@@ -88,23 +89,27 @@ def _head(page: Page, plan: Plan, view: View) -> None:
 def _tenant(page: Page, one: TenantPlan, plan: Plan, view: View) -> None:
     if len(plan.tenants) > 1:
         new = " (new)" if one.new else ""
-        page.blank().line((f"{one.tenant}{new}", "bold"), f"   {totals([one])}" if one.steps else "")
+        counted = totals([one]) if plan.mode is not Mode.DRIFT else count(len(one.drift), "difference")
+        page.blank().line((f"{one.tenant}{new}", "bold"), f"   {counted}" if one.steps or one.drift else "")
+    moved = {drift.address for drift in one.drift}
     if plan.mode is Mode.DRIFT:
         for drift in one.drift:
-            _drift(page, drift, view, sign="!")
-        shown = [step for step in one.steps if step.action in (Action.ASK, Action.WAIT)]
-        _steps(page, shown, view)
+            _drift(page, drift, view)
+        unclear = [step for step in one.steps if step.action in (Action.ASK, Action.WAIT) and step.code]
+        _steps(page, [step for step in unclear if step.address not in moved], view)
     else:
-        _steps(page, list(one.steps), view)
+        _steps(page, list(one.steps), view, moved if plan.mode is Mode.APPLY else frozenset())
+        stepped = {step.address for step in one.steps}
         for drift in one.drift:
-            _drift(page, drift, view, sign="!", ours=plan.mode is Mode.APPLY)
+            if drift.address not in stepped:
+                _drift(page, drift, view)
     for found in one.problems:
         page.blank()
         page.add(problem(found, view.cells))
 
 
-def _steps(page: Page, steps: list[Step], view: View) -> None:
-    """Rows; steps that follow each other for one reason share its line."""
+def _steps(page: Page, steps: list[Step], view: View, moved: Collection[Address] = ()) -> None:
+    """Rows; steps that follow each other for one reason share its line. `moved` are changed behind our back."""
     group: list[Step] = []
     for step in steps:
         if group and _reason_key(step) != _reason_key(group[-1]):
@@ -113,7 +118,7 @@ def _steps(page: Page, steps: list[Step], view: View) -> None:
         _step(page, step, view)
         group.append(step)
         if step.changes or step.wait_for or step.fix or step.forced_by:
-            _because(page, group)
+            _because(page, group, moved)
             group = []
             _then(page, step)
     if group:
@@ -142,10 +147,13 @@ def _step(page: Page, step: Step, view: View) -> None:
     _fields(page, step, view)
 
 
-def _because(page: Page, group: list[Step]) -> None:
+def _because(page: Page, group: list[Step], moved: Collection[Address] = ()) -> None:
     """The reason that a group of steps shares, with the lines of the spec that ask for them."""
     because = group[0].because
-    if because:
+    if because and group[-1].address in moved:
+        words = f"!  {because}. This plan puts ours back."
+        page.prose(words, indent="       ", hang="          ", style="yellow")
+    elif because:
         page.prose(f"because {because}{_from(group)}", indent="       ", hang="         ", style="dim")
 
 
@@ -184,31 +192,23 @@ def _fields(page: Page, step: Step, view: View) -> None:
         page.prose(f"a new one is needed: {listing(list(step.forced_by))} can't be changed", indent="       ")
     if step.action is Action.CREATE and not view.detail:
         return
-    shown = step.changes if view.detail else step.changes[:_FIELDS_SHOWN]
+    _changes(page, step.changes, view)
+
+
+def _changes(page: Page, changes: tuple[FieldChange, ...], view: View) -> None:
+    shown = changes if view.detail else changes[:_FIELDS_SHOWN]
     for change in shown:
-        page.line(
-            "       ", cut(change_line(change), max(view.cells - 7, 20)) if not view.detail else change_line(change)
-        )
-    if len(step.changes) > len(shown):
-        page.line(f"       and {len(step.changes) - len(shown)} more fields (--detail shows them)")
+        line = change_line(change)
+        page.line("       ", line if view.detail else cut(safe(line), max(view.cells - 7, 20)))
+    if len(changes) > len(shown):
+        page.line(f"       and {count(len(changes) - len(shown), 'more field')} (--detail shows them)")
 
 
-def _drift(page: Page, drift: Drift, view: View, *, sign: str, ours: bool = False) -> None:
-    ending = " This plan puts ours back." if ours else ""
-    page.prose(
-        f"{drift.label}: {drift.summary.rstrip('.')}.{ending}", indent=f"  {sign}  ", hang="     ", style="yellow"
-    )
+def _drift(page: Page, drift: Drift, view: View) -> None:
+    page.prose(f"{drift.label}: {drift.summary.rstrip('.')}.", indent="  !  ", hang="     ", style="yellow")
     if view.detail:
         page.line("       ", (str(drift.address), "dim"))
-    if ours and not view.detail:
-        return
-    shown = drift.changes if view.detail else drift.changes[:_FIELDS_SHOWN]
-    for change in shown:
-        page.line(
-            "       ", cut(change_line(change), max(view.cells - 7, 20)) if not view.detail else change_line(change)
-        )
-    if len(drift.changes) > len(shown):
-        page.line(f"       and {len(drift.changes) - len(shown)} more fields (--detail shows them)")
+    _changes(page, drift.changes, view)
 
 
 def _foot(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:
@@ -236,8 +236,6 @@ def _money(tenants: list[TenantPlan]) -> str:
             if step.money is not None:
                 key = (step.money.currency, step.money.per)
                 sums[key] = sums.get(key, 0) + step.money.minor
-    from temoctl.model.money import Money
-
     return ", ".join(str(Money(minor, currency, per)) for (currency, per), minor in sorted(sums.items(), key=str))
 
 
@@ -270,9 +268,3 @@ def _broken(found: tuple[Diagnostic, ...]) -> bool:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def impact_of(plan: Plan) -> Impact:
-    """The worst thing the plan does, for the confirmation."""
-    order = list(Impact)
-    return max((step.impact for one in plan.tenants for step in one.steps), key=order.index, default=Impact.NONE)
