@@ -88,7 +88,14 @@ class Sketch:
         self._learn(finding)
         twins = () if views.choice.several and views.desired is not None else self._twins(views)
         held = self._held(address, views.recorded)
-        return Draft(finding, ruling.action, ruling.reason, twins=twins, links=links or held, held=held)
+        return Draft(
+            finding,
+            ruling.action,
+            ruling.reason,
+            twins=twins,
+            links=links if views.desired is not None else held,
+            held=held,
+        )
 
     def _held(self, address: Address, recorded: Recorded | None) -> frozenset[Address]:
         if recorded is not None:

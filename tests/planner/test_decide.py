@@ -41,54 +41,62 @@ def _there(case: Case) -> bool:
 RULES: dict[str, Rule] = {
     "nothing has an effect on unknown": lambda c, a: c.seen not in UNKNOWN or a not in EFFECTS,
     "what isn't ours is never touched": lambda c, a: _ours(c) or a not in TOUCHES | {Action.ADOPT},
-    "what is watched is never changed": lambda c, a: not _watched(c) or a in (None, Action.WAIT, Action.ASK, Action.FORGET),
+    "what is watched is never changed": lambda c, a: (
+        not _watched(c) or a in (None, Action.WAIT, Action.ASK, Action.FORGET)
+    ),
     "what is protected stays": lambda c, a: not c.protected or a not in (Action.DELETE, Action.REPLACE),
-    "creating is for what is desired and absent": lambda c, a: (a is Action.CREATE)
-    == (c.desired and c.seen is Seen.ABSENT and not _watched(c)),
-    "deleting is for what isn't desired and is there": lambda c, a: a is not Action.DELETE
-    or (not c.desired and _there(c)),
-    "ours and not desired goes, unless protected": lambda c, a: not (_there(c) and not c.desired and _ours(c))
-    or a is (Action.ASK if c.protected else Action.DELETE),
-    "forgetting is for records of what isn't desired": lambda c, a: a is not Action.FORGET
-    or (_recorded(c) and not c.desired and (c.seen is Seen.ABSENT or _watched(c))),
-    "a record of what is gone is forgotten": lambda c, a: not (
-        _recorded(c) and not c.desired and c.seen is Seen.ABSENT
-    )
-    or a is Action.FORGET,
+    "creating is for what is desired and absent": lambda c, a: (
+        (a is Action.CREATE) == (c.desired and c.seen is Seen.ABSENT and not _watched(c))
+    ),
+    "deleting is for what isn't desired and is there": lambda c, a: (
+        a is not Action.DELETE or (not c.desired and _there(c))
+    ),
+    "ours and not desired goes, unless protected": lambda c, a: (
+        not (_there(c) and not c.desired and _ours(c)) or a is (Action.ASK if c.protected else Action.DELETE)
+    ),
+    "forgetting is for records of what isn't desired": lambda c, a: (
+        a is not Action.FORGET or (_recorded(c) and not c.desired and (c.seen is Seen.ABSENT or _watched(c)))
+    ),
+    "a record of what is gone is forgotten": lambda c, a: (
+        not (_recorded(c) and not c.desired and c.seen is Seen.ABSENT) or a is Action.FORGET
+    ),
     "an outage waits": lambda c, a: not (c.desired and c.seen is Seen.OUTAGE) or a is Action.WAIT,
     "any other doubt asks": lambda c, a: not (c.desired and c.seen in UNKNOWN - {Seen.OUTAGE}) or a is Action.ASK,
-    "only an outage or a witness waits": lambda c, a: a is not Action.WAIT
-    or c.seen is Seen.OUTAGE
-    or c.identity is Identity.WITNESS,
-    "unrecorded but marked ours is adopted or made anew": lambda c, a: not (
-        c.desired and _there(c) and not _recorded(c) and c.mark is Mark.OURS and not c.several
-    )
-    or a in ((Action.ADOPT, Action.REPLACE) if not c.protected else (Action.ADOPT, Action.ASK)),
-    "a stranger at our place is asked about": lambda c, a: not (c.desired and _there(c) and not _ours(c))
-    or a is Action.ASK,
+    "only an outage or a witness waits": lambda c, a: (
+        a is not Action.WAIT or c.seen is Seen.OUTAGE or c.identity is Identity.WITNESS
+    ),
+    "unrecorded but marked ours is adopted or made anew": lambda c, a: (
+        not (c.desired and _there(c) and not _recorded(c) and c.mark is Mark.OURS and not c.several)
+        or a in ((Action.ADOPT, Action.REPLACE) if not c.protected else (Action.ADOPT, Action.ASK))
+    ),
+    "a stranger at our place is asked about": lambda c, a: (
+        not (c.desired and _there(c) and not _ours(c)) or a is Action.ASK
+    ),
     "several candidates are asked about": lambda c, a: not (c.desired and _there(c) and c.several) or a is Action.ASK,
-    "what is right and recorded right is left alone": lambda c, a: not (
-        c.desired
-        and c.seen is Seen.EQUAL
-        and c.recorded is Memory.SAME
-        and c.same_ref
-        and _ours(c)
-        and not c.several
-    )
-    or a is None,
-    "an unsettled difference is never ignored": lambda c, a: not (c.desired and c.seen is not Seen.EQUAL)
-    or a is not None,
-    "an immutable forces a replace": lambda c, a: not (
-        c.desired and c.seen is Seen.DIFFERENT and c.immutable and _ours(c) and not c.several and not _watched(c)
-    )
-    or a is (Action.ASK if c.protected else Action.REPLACE),
-    "a secret issued once is never adopted": lambda c, a: a is not Action.ADOPT
-    or c.identity is not Identity.ISSUED_ONCE
-    or (_recorded(c) and c.same_ref),
-    "nobody is asked about what isn't ours to want": lambda c, a: not (
-        not c.desired and not _recorded(c) and not c.open_intents and c.mark is not Mark.OURS
-    )
-    or a is None,
+    "what is right and recorded right is left alone": lambda c, a: (
+        not (
+            c.desired
+            and c.seen is Seen.EQUAL
+            and c.recorded is Memory.SAME
+            and c.same_ref
+            and _ours(c)
+            and not c.several
+        )
+        or a is None
+    ),
+    "an unsettled difference is never ignored": lambda c, a: (
+        not (c.desired and c.seen is not Seen.EQUAL) or a is not None
+    ),
+    "an immutable forces a replace": lambda c, a: (
+        not (c.desired and c.seen is Seen.DIFFERENT and c.immutable and _ours(c) and not c.several and not _watched(c))
+        or a is (Action.ASK if c.protected else Action.REPLACE)
+    ),
+    "a secret issued once is never adopted": lambda c, a: (
+        a is not Action.ADOPT or c.identity is not Identity.ISSUED_ONCE or (_recorded(c) and c.same_ref)
+    ),
+    "nobody is asked about what isn't ours to want": lambda c, a: (
+        not (not c.desired and not _recorded(c) and not c.open_intents and c.mark is not Mark.OURS) or a is None
+    ),
 }
 
 
