@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+_NO_MINOR = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())  # noqa: SIM905
+_THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
+
+
+def minor_digits(currency: str) -> int:
+    """How many digits the minor unit has: 2 for EUR, 0 for JPY, 3 for KWD."""
+    return 0 if currency in _NO_MINOR else 3 if currency in _THREE_DIGITS else 2
+
+
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`minor` is in the currency's minor unit (cents); `currency` is ISO 4217 in upper case; `per` is an interval."""
+    """`minor` is in the currency's minor unit (cents; yen have none); `currency` is ISO 4217 in upper case; `per` is an interval."""
 
     minor: int
     currency: str
@@ -15,5 +24,7 @@ class Money:
 
     def __str__(self) -> str:
         sign = "-" if self.minor < 0 else "+"
-        amount = f"{sign}{abs(self.minor) // 100}.{abs(self.minor) % 100:02d} {self.currency}"
+        digits = minor_digits(self.currency)
+        whole, part = divmod(abs(self.minor), 10**digits)
+        amount = f"{sign}{whole}.{part:0{digits}d} {self.currency}" if digits else f"{sign}{whole} {self.currency}"
         return f"{amount} / {self.per}" if self.per else amount
