@@ -61,11 +61,3 @@ COUNTRIES: dict[str, str] = {entry[:2]: entry[3:] for entry in _COUNTRIES.replac
 
 CURRENCIES = frozenset(_CURRENCIES.split())
 LANGUAGES = frozenset(_LANGUAGES.split())
-
-_NO_MINOR = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())  # noqa: SIM905
-_THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
-
-
-def minor_digits(currency: str) -> int:
-    """How many digits the minor unit has: 2 for EUR, 0 for JPY, 3 for KWD."""
-    return 0 if currency in _NO_MINOR else 3 if currency in _THREE_DIGITS else 2

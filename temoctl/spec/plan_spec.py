@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PrivateAttr, WithJsonSchema, field_serializer
 
 from temoctl.model.diagnostic import Where
-from temoctl.model.money import Money
+from temoctl.model.money import Money, minor_digits
 from temoctl.model.value import digest
 from temoctl.spec.fields import Count, Currency, Flag, Line, PlanId, Short, SpecModel, wrong
-from temoctl.spec.iso import minor_digits
 from temoctl.spec.positions import Positions
 from temoctl.spec.tokens import shown
 

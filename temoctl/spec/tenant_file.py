@@ -64,16 +64,16 @@ class TenantLoader:
     reader: KnowledgeReader
 
     def load(self, path: Path) -> LoadedTenant:
-        file = called(path, self.root)
+        file, name = called(path, self.root), _by_file(path)
         if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(path.parent)):
             fix = "Copy the file itself into the folder instead of linking to it."
             outside = Diagnostic(
                 "TEMO243", "this spec is a link to a file elsewhere", Where(file), fix=fix, tenant=path.stem
             )
-            return LoadedTenant(path.stem, None, [outside], Where(file), sure=False)
+            return LoadedTenant(name, None, [outside], Where(file), sure=False)
         source, problems = read_source(path, file)
         if source is None:
-            return LoadedTenant(path.stem, None, _of(path.stem, problems), Where(file), sure=False)
+            return LoadedTenant(name, None, _of(name, problems), Where(file), sure=False)
         document = read_document(source)
         spec, problems = _validated_tenant(document, self.defaults)
         name, sure = _id_of(document, path)
@@ -123,7 +123,12 @@ def _id_of(document: Document, path: Path) -> tuple[str, bool]:
         written = found[1] if found else None
     if isinstance(written, str) and re.fullmatch(TENANT_ID, written) and written not in RESERVED_IDS:
         return written, True
-    return path.stem, False
+    return _by_file(path), False
+
+
+def _by_file(path: Path) -> str:
+    """The file's name as the tenant's: never one of the reserved ones, which would stop the platform itself."""
+    return path.name if path.stem in RESERVED_IDS else path.stem
 
 
 def _of(tenant: str, problems: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -242,3 +242,16 @@ def test_secret_sources() -> None:
     assert SecretSource(secret="telegram/token").vault_path == "telegram/token"
     assert SecretSource(env="BOT_TOKEN").vault_path == "env/bot_token"
     assert PlatformSpec().systemdata.embedded
+
+
+def test_a_spec_called_platform_never_stops_the_platform(load: Callable[..., Project]) -> None:
+    project = load(platform="- nothing\n", plans=GOOD.replace("id: aurora", "id: platform"))
+    assert {one.tenant for one in project.errors} == {"platform.yaml", "plans.yaml"}
+    assert project.problems_of("platform") == ()
+
+
+def test_money_without_cents(folder: Path, load: Callable[..., Project]) -> None:
+    path = folder / "plans/start.yaml"
+    path.write_text(path.read_text().replace("  RUB: 2600.00", "  JPY: 4500\n  KWD: 9.5"))
+    plan = load().plans["START"]
+    assert [str(plan.cost(one)) for one in ("JPY", "KWD")] == ["+4500 JPY / month", "+9.500 KWD / month"]
