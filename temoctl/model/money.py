@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 _NO_MINOR = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())  # noqa: SIM905
 _THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())  # noqa: SIM905
 
@@ -16,7 +15,7 @@ def minor_digits(currency: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`minor` is in the currency's minor unit (cents; yen have none); `currency` is ISO 4217 in upper case; `per` is an interval."""
+    """`minor` is in the minor unit (cents; yen have none); `currency` is ISO 4217; `per` is an interval."""
 
     minor: int
     currency: str
