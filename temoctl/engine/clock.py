@@ -9,6 +9,7 @@ import asyncio
 import heapq
 import itertools
 import time
+from weakref import WeakKeyDictionary
 
 _MONOTONIC = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 _TURNS_WITHOUT_SIGHT = 50
@@ -61,30 +62,38 @@ class VirtualClock:
         heapq.heappush(self._sleepers, (self._elapsed + seconds, next(self._order), future))
         if self._turning is not loop:
             self._turning, self._turns = loop, 0
-            loop.call_soon(self._turn, loop)
+            self._turn_soon(loop)
         await future
 
+    def _turn_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        _pending_turns[loop] = _pending_turns.get(loop, 0) + 1
+        loop.call_soon(self._turn, loop)
+
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        _pending_turns[loop] -= 1
         if self._turning is not loop:
             return
-        if self._busy(loop):
-            loop.call_soon(self._turn, loop)
-            return
-        self._turns = 0
-        while self._sleepers:
+        while self._sleepers and (self._sleepers[0][2].done() or self._sleepers[0][2].get_loop() is not loop):
+            heapq.heappop(self._sleepers)
+        if not self._sleepers:
+            self._turning = None
+        elif self._busy(loop):
+            self._turn_soon(loop)
+        else:
+            self._turns = 0
             wake, _, future = heapq.heappop(self._sleepers)
-            if future.done() or future.get_loop() is not loop:
-                continue
             self._elapsed = max(self._elapsed, wake)
             future.set_result(None)
-            loop.call_soon(self._turn, loop)
-            return
-        self._turning = None
+            self._turn_soon(loop)
 
     def _busy(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """True while some task can still run at this moment of virtual time."""
+        """True while some task can still run at this moment of virtual time; other clocks' turns don't count."""
         ready = getattr(loop, "_ready", None)
         if ready is not None:
-            return bool(ready)
+            return len(ready) > _pending_turns[loop]
         self._turns += 1
         return self._turns < _TURNS_WITHOUT_SIGHT
+
+
+_pending_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+"""Turns of virtual clocks that wait in a loop's queue: two clocks in one loop must not keep each other waiting."""

@@ -81,7 +81,8 @@ class _Runner:
             self._stopped = self._stopped or _RECOVERABLE
         except TemoError as error:
             problems = (*problems, error.diagnostic())
-        await self._drop_running()
+        finally:
+            await self._drop_running()
         self._leave_all(self._stopped or "the run ended before it")
         return RunResult(
             self._plan.tenant,
@@ -105,6 +106,8 @@ class _Runner:
         if self._run.hold.plan:
             self._skip = await self._world.journal.done_steps(self._plan.uid, self._run.hold.plan)
         await self._steps()
+        if any(key in self._run.opened for key in self._recovered.kept) and not (self._failed or self._stopped):
+            await recover_run(self._run)  # old halves of replaces that nothing uses any more
         await self._settle()
         if self._stopped or self._run.hold.mode is not Mode.APPLY:
             return ()

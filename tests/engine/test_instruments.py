@@ -58,6 +58,11 @@ class TestClock:
         await clock.sleep(5)
         assert clock.monotonic() == 5
 
+    async def test_two_clocks_in_one_loop_do_not_wait_for_each_other(self) -> None:
+        one, other = VirtualClock(), VirtualClock()
+        await asyncio.wait_for(asyncio.gather(one.sleep(5), other.sleep(7), one.sleep(3)), 5)
+        assert (one.monotonic(), other.monotonic()) == (5, 7)
+
     def test_one_clock_serves_several_loops(self) -> None:
         clock = VirtualClock(start=100)
         for _ in range(2):
