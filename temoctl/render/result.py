@@ -60,9 +60,10 @@ def _headline(results: Sequence[RunResult], done: int, failed: int, not_tried: i
         parts.append(f"{unknown} unknown")
     if red:
         parts.append(f"{count(red, 'proof')} red")
-    first = "Stopped" if broken else "Done, but it does not work yet" if red else "Done"
+    first = "Stopped" if broken else "Done"
+    but = ", but it does not work yet" if red and not broken else ""
     who = f" for {count(len(results), 'tenant')}" if len(results) > 1 else ""
-    return f"{first}{who} after {duration(seconds)}: {', '.join(parts)}."
+    return f"{first}{who} after {duration(seconds)}{but}: {', '.join(parts)}."
 
 
 def _done(page: Page, results: Sequence[RunResult], detail: bool) -> None:
@@ -90,7 +91,7 @@ def _done_row(page: Page, row: DoneStep, tenant: str, detail: bool) -> None:
 def _failed(page: Page, run: RunResult, one: FailedStep, *, several: bool) -> None:
     who = f"{run.tenant}: " if several else ""
     state = "outcome unknown: " if one.unknown else ""
-    words = f"{who}{one.step.address.system:<9} {noun(one.step)}   {state}{one.problem.summary}"
+    words = f"{one.step.address.system:<9} {who}{noun(one.step)}   {state}{one.problem.summary}"
     page.prose(words, indent="  x  ", hang="       ", style="bold red")
     if one.problem.detail:
         page.prose(one.problem.detail, indent="       ")
@@ -108,7 +109,7 @@ def _not_tried(page: Page, missed: Sequence[tuple[RunResult, NotTriedStep]], *, 
             page.prose(f"{who}{count(len(steps), 'step')} not tried: {why}", indent="  .  ", hang="       ")
             continue
         for step in steps:
-            words = f"{who}{step.address.system:<9} {noun(step)}   not tried: {why}"
+            words = f"{step.address.system:<9} {who}{noun(step)}   not tried: {why}"
             page.prose(words, indent="  .  ", hang="       ")
 
 

@@ -22,14 +22,15 @@ def safe(text: str) -> str:
 
 
 def _visible(character: str) -> str:
-    if character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp", "Cf"):
-        if character == "\u200d":  # joins emoji; does nothing to the terminal
-            return character
-        code = ord(character)
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(
-            character, f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-        )
-    return character
+    if character.isprintable() and character not in _BIDI:
+        return character
+    if character == "\u200d":  # joins emoji; does nothing to the terminal
+        return character
+    if unicodedata.category(character) == "Zs":
+        return " "
+    code = ord(character)
+    escaped = f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character, escaped)
 
 
 def width(text: str) -> int:
