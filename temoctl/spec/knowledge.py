@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from temoctl.model.diagnostic import Diagnostic, Severity
+from temoctl.model.diagnostic import Diagnostic, Severity, Where
 from temoctl.model.value import digest
+from temoctl.spec.positions import Positions
 from temoctl.spec.suggest import closest
-from temoctl.spec.tenant import GROUPS, Base, KnowledgeBase, TenantSpec
+from temoctl.spec.tenant import GROUPS, Base, KnowledgeBase
 from temoctl.spec.tokens import shown
 
 EXTENSIONS = (".csv", ".tsv", ".txt", ".xlsx")
@@ -50,49 +51,42 @@ class KnowledgeReader:
     _digests: dict[Path, str] = field(default_factory=dict)
     _checked: dict[tuple[Path, str], tuple[int | None, list[Diagnostic]]] = field(default_factory=dict)
 
-    def check(self, spec: TenantSpec) -> tuple[TenantSpec, dict[str, int], list[Diagnostic]]:
-        """The spec with paths from the project's root, rows by path of the base, and what is wrong."""
+    def check(
+        self, bases: KnowledgeBase, positions: Positions, tenant: str
+    ) -> tuple[KnowledgeBase, dict[str, int], list[Diagnostic]]:
+        """The bases with paths from the project's root, rows by path of the base, and what is wrong."""
         problems: list[Diagnostic] = []
         rows: dict[str, int] = {}
         found: dict[str, tuple[Base, ...]] = {}
         for group in GROUPS:
-            bases: list[Base] = []
-            for index, base in enumerate(getattr(spec.knowledge_base, group)):
-                where = f"knowledge_base.{group}.{index}"
-                rooted, count, wrong = self._base(base, where, spec)
-                bases.append(rooted)
-                problems += wrong
+            rooted: list[Base] = []
+            for index, base in enumerate(getattr(bases, group)):
+                path = f"knowledge_base.{group}.{index}"
+                one, count, wrong = self._base(base, positions.value(f"{path}.file"))
+                rooted.append(one)
+                problems += [replace(problem, tenant=tenant) for problem in wrong]
                 if count is not None:
-                    rows[where] = count
-            found[group] = tuple(bases)
-        rooted_spec = spec.model_copy(update={"knowledge_base": KnowledgeBase(**found)})
-        return rooted_spec, rows, problems
+                    rows[path] = count
+            found[group] = tuple(rooted)
+        return KnowledgeBase(**found), rows, problems
 
-    def _base(self, base: Base, where: str, spec: TenantSpec) -> tuple[Base, int | None, list[Diagnostic]]:
+    def _base(self, base: Base, where: Where) -> tuple[Base, int | None, list[Diagnostic]]:
         if base.file is None:
             return base, None, []
         path, problem = self._locate(base.file)
         if problem is not None:
-            return base, None, [replace(problem, where=spec.where(f"{where}.file"), tenant=spec.id)]
-        relative = self._shown(path)
+            return base, None, [replace(problem, where=where)]
         try:
             file_digest = self._digest(path)
         except OSError as error:
             why = error.strerror or "it can't be opened"
-            place = spec.where(f"{where}.file")
-            return (
-                base,
-                None,
-                [Diagnostic("TEMO241", "the knowledge-base file can't be read", place, detail=why, tenant=spec.id)],
-            )
+            return base, None, [Diagnostic("TEMO241", "the knowledge-base file can't be read", where, detail=why)]
+        relative = self._shown(path)
         count, wrong = self._rows(path, file_digest, base)
         if any(one.severity is Severity.ERROR for one in wrong):
             count = None
         self.files[relative] = KnowledgeFile(relative, file_digest, count)
-        told = [
-            replace(one, tenant=spec.id, where=replace(one.where, file=relative) if one.where else None)
-            for one in wrong
-        ]
+        told = [replace(one, where=replace(one.where, file=relative) if one.where else None) for one in wrong]
         return base.model_copy(update={"file": relative}), count, told
 
     def _locate(self, text: str) -> tuple[Path, Diagnostic | None]:

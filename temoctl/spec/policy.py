@@ -33,18 +33,7 @@ def plan_problems(spec: TenantSpec, plans: Mapping[str, PlanSpec], rows: Mapping
     """Everything that keeps this tenant from its plan. `rows` are the counted rows by path of the base."""
     plan = plans.get(spec.plan)
     if plan is None:
-        return [
-            Diagnostic(
-                "TEMO250",
-                f"there is no plan {shown(spec.plan)}",
-                spec.where("plan"),
-                span="not a plan",
-                suggestion=closest(spec.plan, plans),
-                allowed=tuple(sorted(plans)),
-                fix="" if plans else "Plans are files in plans/; `temoctl init` writes examples.",
-                tenant=spec.id,
-            )
-        ]
+        return [unknown_plan(spec.plan, plans, spec.where("plan"), spec.id)]
     problems = _currency(spec, plan)
     upgrade = _upgrade(spec, plans, rows)
     for one in excesses(spec, plan, rows):
@@ -52,6 +41,20 @@ def plan_problems(spec: TenantSpec, plans: Mapping[str, PlanSpec], rows: Mapping
         summary = f"{one.words}, and {plan.id} allows {_allowed(one)}"
         problems.append(Diagnostic(code, summary, one.where, fix=_ways(one, upgrade), tenant=spec.id))
     return problems
+
+
+def unknown_plan(name: str, plans: Mapping[str, PlanSpec], where: Where, tenant: str) -> Diagnostic:
+    """The spec names a plan that isn't there."""
+    return Diagnostic(
+        "TEMO250",
+        f"there is no plan {shown(name)}",
+        where,
+        span="not a plan",
+        suggestion=closest(name, plans),
+        allowed=tuple(sorted(plans)),
+        fix="" if plans else "Plans are files in plans/; `temoctl init` writes examples.",
+        tenant=tenant,
+    )
 
 
 def downgrade_problems(

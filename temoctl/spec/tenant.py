@@ -193,11 +193,15 @@ class TenantSpec(SpecModel):
         return digest(self.model_dump(mode="json"))
 
 
-def cross_checks(spec: TenantSpec) -> Iterator[tuple[tuple[str | int, ...], PydanticCustomError]]:
-    """What no field can see alone: (path, problem) pairs; all of them."""
+Problem = tuple[tuple[str | int, ...], PydanticCustomError]
+"""A path and what is wrong there."""
+
+
+def same_names(bases: KnowledgeBase) -> Iterator[Problem]:
+    """Bases of one group whose tables would have one name."""
     for group in GROUPS:
         seen: dict[str, int] = {}
-        for index, base in enumerate(getattr(spec.knowledge_base, group)):
+        for index, base in enumerate(getattr(bases, group)):
             first = seen.setdefault(base.slug, index)
             if first != index:
                 other = readable(("knowledge_base", group, str(first)))
@@ -210,6 +214,11 @@ def cross_checks(spec: TenantSpec) -> Iterator[tuple[tuple[str | int, ...], Pyda
                         fix="Give one of them another name.",
                     ),
                 )
+
+
+def cross_checks(spec: TenantSpec) -> Iterator[Problem]:
+    """What no field can see alone; all of it."""
+    yield from same_names(spec.knowledge_base)
     whatsapps = [name for name, one in spec.channels.items() if isinstance(one, WhatsappChannel)]
     for name, channel in spec.channels.items():
         if isinstance(channel, TiktokChannel) and channel.whatsapp not in whatsapps:

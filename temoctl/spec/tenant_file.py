@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from temoctl.model.diagnostic import Diagnostic, Severity, Where
-from temoctl.spec.fields import TENANT_ID
+from temoctl.spec.fields import PLAN_ID, TENANT_ID
 from temoctl.spec.knowledge import KnowledgeReader
 from temoctl.spec.plan_spec import PlanSpec
 from temoctl.spec.platform_spec import Defaults
-from temoctl.spec.policy import plan_problems
+from temoctl.spec.policy import plan_problems, unknown_plan
 from temoctl.spec.source import Source, read_source
-from temoctl.spec.tenant import RESERVED_IDS, TenantSpec, cross_checks
+from temoctl.spec.tenant import RESERVED_IDS, KnowledgeBase, TenantSpec, cross_checks, same_names
 from temoctl.spec.tokens import visible
 from temoctl.spec.translate import custom, validated
 from temoctl.spec.yaml_reader import Document, read_document
@@ -77,13 +77,29 @@ class TenantLoader:
         document = read_document(source)
         spec, problems = _validated_tenant(document, self.defaults)
         name, sure = _id_of(document, path)
-        if spec is not None:
-            spec, rows, wrong = self.reader.check(spec)
+        if spec is None:
+            problems += source.with_snippets(self._of_parts(document, name))
+        else:
+            bases, rows, wrong = self.reader.check(spec.knowledge_base, document.positions, spec.id)
+            spec = spec.model_copy(update={"knowledge_base": bases})
             if spec.plan not in self.broken or spec.plan in self.plans:
                 wrong += plan_problems(spec, self.plans, rows)
             problems += source.with_snippets(wrong)
         valid = None if errors(problems) or spec is None or spec.plan not in self.plans else spec
         return LoadedTenant(name, valid, _of(name, problems), document.positions.value("id"), sure)
+
+    def _of_parts(self, document: Document, tenant: str) -> list[Diagnostic]:
+        """What can be said of the plan and of the tables while other parts of the spec are wrong."""
+        value = document.value or {}
+        problems: list[Diagnostic] = []
+        plan = value.get("plan")
+        if isinstance(plan, str) and re.fullmatch(PLAN_ID, plan) and plan not in {*self.plans, *self.broken}:
+            problems.append(unknown_plan(plan, self.plans, document.positions.value("plan"), tenant))
+        bases, _ = validated(KnowledgeBase, value.get("knowledge_base") or {}, document, ("knowledge_base",))
+        if bases is not None:
+            problems += [custom(problem, loc, document) for loc, problem in same_names(bases)]
+            problems += self.reader.check(bases, document.positions, tenant)[2]
+        return problems
 
 
 def _validated_tenant(document: Document, defaults: Defaults) -> tuple[TenantSpec | None, list[Diagnostic]]:

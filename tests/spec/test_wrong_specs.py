@@ -131,3 +131,18 @@ def test_no_wording_of_pydantic_reaches_a_person(load: Callable[..., Project]) -
             assert "pydantic" not in told
             assert "Extra inputs" not in told
             assert one.code.startswith("TEMO2")
+
+
+def test_plan_and_tables_are_checked_while_other_parts_are_wrong(load: Callable[..., Project]) -> None:
+    text = GOOD.replace("country: DE", "country: Germany").replace("plan: START", "plan: STRAT")
+    text = text.replace("menu.csv", "menue.csv").replace(
+        "  products:\n", "  products:\n    - {name: x, source: upload}\n"
+    )
+    text = text.replace("- name: Catalogue", "- name: X!")
+    found = [(one.code, one.where.line if one.where else 0, one.tenant) for one in load(text).errors]
+    assert found == [
+        ("TEMO230", 7, "aurora"),
+        ("TEMO250", 31, "aurora"),
+        ("TEMO237", 48, "aurora"),
+        ("TEMO241", 49, "aurora"),
+    ]
