@@ -58,7 +58,7 @@ def tree(urls: Mapping[str, str], pace: Pace, n8n_pace: Pace) -> dict[str, Any]:
             "supabase": {
                 "knowledge_dsn": _file("knowledge-dsn"),
                 "sessions_dsn": _file("sessions-dsn"),
-                "storage_url": urls["storage"] + "/storage/v1",
+                "storage_url": urls["storage"],
                 "storage_key": _file("storage-key"),
                 **paced,
             },

@@ -20,12 +20,12 @@ from temoctl.sandbox.seeding import seed
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-async def run(root: Path, command: Sequence[str], *, n8n: str | None = None) -> int:
+async def run(root: Path, command: Sequence[str], *, n8n: str | None = None, say: world.Say = lambda line: None) -> int:
     """The command's exit code (128 + n when signal n ended it). A world that already ran is left up."""
     me = Known.myself("")
     with _signals() as child:
         try:
-            running = await world.start(root, n8n=n8n, guest=me)
+            running = await world.start(root, n8n=n8n, guest=me, say=say)
             await seed(root, running)
             return child.run(command, environment(running))
         finally:

@@ -10,7 +10,7 @@ import asyncio
 import json
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from temoctl.systemdata.embedded import EmbeddedPostgres, Server
 _SERVER = "temoctl.sandbox.server"
 _START_PATIENCE = 60.0
 FAKE, REAL = "fake", "real"
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,18 @@ class Status:
 
 
 async def start(
-    root: Path, *, n8n: str | None = None, pace: platform_file.Pace | None = None, guest: Known | None = None
+    root: Path,
+    *,
+    n8n: str | None = None,
+    pace: platform_file.Pace | None = None,
+    guest: Known | None = None,
+    say: Say = lambda line: None,
 ) -> World:
     """The running world of a project: found, healed or started. `n8n` is "fake" or "real"; None keeps what was.
 
     `pace` overrides timeouts and settle seconds of the stand-ins (tests, benchmarks). A world that only guests
-    (processes of `sandbox run`) asked for ends when the last of them leaves; any other start keeps it.
+    (processes of `sandbox run`) asked for ends when the last of them leaves; any other start keeps it. `say` hears
+    what takes long (fetching a real n8n).
     """
     folder = Folder.of(root)
     async with folder.alone():
@@ -88,7 +95,7 @@ async def start(
         urls = {name: f"http://127.0.0.1:{port}" for name, port in served["ports"].items()}
         n8n_started = False
         if mode == REAL:
-            urls["n8n"], n8n_started = await _real_n8n(folder, server)
+            urls["n8n"], n8n_started = await _real_n8n(folder, server, say)
         world = World(folder.path, mode, urls, Secret(served["control_token"]))
         _write_platform(folder, world, server, pace)
         kept = guest is None or bool(known.get("kept"))
@@ -128,7 +135,7 @@ async def status(root: Path) -> Status:
     }
     for name, url in known["urls"].items():
         if name == "n8n" and known["n8n"] == REAL:
-            pass
+            parts.append(await _real_part(folder, url))
         else:
             parts.append(Part(name, titles.get(name, name), alive, url, serving.pid if serving and alive else 0))
     return Status(folder.path, known["n8n"], tuple(parts))
@@ -177,12 +184,11 @@ async def reset(root: Path, *, again: bool = True) -> World | None:
 
 async def _take_down(folder: Folder) -> tuple[str, ...]:
     ended = []
-    known = read_json(folder.world)
-    if known.get("n8n") == REAL:
+    if folder.n8n.is_dir():  # not what world.json says: a start may have died before it could be noted
         from temoctl.sandbox.real_n8n import RealN8n
 
-        await RealN8n(folder.n8n).stop()
-        ended.append("n8n")
+        if await RealN8n(folder.n8n).stop():
+            ended.append("n8n")
     if await asyncio.to_thread(end, Known.read(read_json(folder.serving))):
         ended.append("stand-ins")
     postgres = EmbeddedPostgres(folder.postgres)
@@ -255,5 +261,18 @@ def _write_platform(folder: Folder, world: World, server: Server, pace: platform
     platform_file.write(folder, world.urls, dsns, usual, usual if world.n8n == FAKE else platform_file.PACES[REAL])
 
 
-async def _real_n8n(folder: Folder, server: Server) -> tuple[str, bool]:
-    raise NotImplementedError
+async def _real_n8n(folder: Folder, server: Server, say: Say) -> tuple[str, bool]:
+    """The real n8n's address, and whether it was started now. Its key goes where platform.yaml looks for it."""
+    from temoctl.sandbox.real_n8n import RealN8n
+
+    running = await RealN8n(folder.n8n).start(server, say=say)
+    if folder.secret("n8n-api-key") != running.api_key.reveal():
+        folder.keep_secret("n8n-api-key", running.api_key.reveal())
+    return running.url, running.started
+
+
+async def _real_part(folder: Folder, url: str) -> Part:
+    from temoctl.sandbox.real_n8n import RealN8n
+
+    running = await RealN8n(folder.n8n).running()
+    return Part("n8n", "n8n (real)", running is not None, url, running.pid if running else 0)

@@ -1,0 +1,123 @@
+"""The serving process: every stand-in of one world on its own port, and the control port. `python -m` this module.
+
+It reads its configuration from standard input (it holds keys, which have no place on a command line), answers one
+line with its ports, and serves until it is told to end or its folder is gone. Must not know projects or tenants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from temoctl.engine.clock import SystemClock
+from temoctl.engine.ports import Clock
+from temoctl.sandbox.control import Control
+from temoctl.sandbox.folder import Folder, read_json, write_json
+from temoctl.sandbox.openai import FakeOpenAI
+from temoctl.sandbox.processes import Known
+from temoctl.sandbox.serving import HOST, Serving, bind, port_of
+from temoctl.systems.fake_http import FakeHttp
+from temoctl.systems.n8n.fake import FakeN8n
+from temoctl.systems.supabase.fake import FakeStorage
+from temoctl.systems.telegram.fake import FakeTelegram
+from temoctl.systems.telegram.fake_delivery import HttpPoster
+
+MODULE = "temoctl.sandbox.server"
+_BEAT = 0.25
+
+
+def fakes(config: Mapping[str, Any], urls: Mapping[str, str], clock: Clock, poster: HttpPoster) -> dict[str, FakeHttp]:
+    """The stand-ins of a world by name; no n8n where a real one runs."""
+    made: dict[str, FakeHttp] = {
+        "telegram": FakeTelegram(clock, poster=poster),
+        "storage": FakeStorage(clock, key=config["storage_key"]),
+        "llm": FakeOpenAI(clock, key=config["llm_key"]),
+    }
+    if config["n8n"] == "fake":
+        made["n8n"] = FakeN8n(
+            clock,
+            api_key=config["n8n_key"],
+            webhook_url=urls["n8n"],
+            bots=httpx.AsyncHTTPTransport(),
+            postgres=try_login,
+            seed=secrets.randbits(32),  # a world started again must not give its old ids to other objects
+        )
+    return made
+
+
+async def try_login(credential: Mapping[str, Any]) -> str | None:
+    """What n8n's test of a PostgreSQL credential does: log in. None when that works, else PostgreSQL's words."""
+    import psycopg
+
+    names = {"host": "host", "port": "port", "database": "dbname", "user": "user", "password": "password"}
+    given = {names[key]: value for key, value in credential.items() if key in names}
+    try:
+        connection = await psycopg.AsyncConnection.connect(**given, connect_timeout=5)
+    except psycopg.Error as error:
+        return str(error).strip()
+    await connection.close()
+    return None
+
+
+async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
+    clock, poster = SystemClock(), HttpPoster()
+    names = ("telegram", "storage", "llm", "control", *(("n8n",) if config["n8n"] == "fake" else ()))
+    listeners = {name: bind(config["ports"].get(name, 0)) for name in names}
+    ports = {name: port_of(listener) for name, listener in listeners.items()}
+    made = fakes(config, {name: f"http://{HOST}:{port}" for name, port in ports.items()}, clock, poster)
+    control = Control(clock, made, config["control_token"])
+    serving = Serving({**made, "control": control}, listeners)
+    me = Known.myself(MODULE)
+    write_json(folder.serving, me.tree() | {"ports": ports})
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, serving.stop)
+    sys.stdout.write(json.dumps({"ports": ports, **me.tree()}) + "\n")
+    sys.stdout.flush()
+    _let_go_of_stdout()
+    beat = asyncio.create_task(_beat(folder, me, made, serving))
+    try:
+        await serving.run()
+    finally:
+        beat.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beat
+        await poster.close()
+
+
+async def _beat(folder: Folder, me: Known, made: Mapping[str, FakeHttp], serving: Serving) -> None:
+    """What happens by itself: deliveries are tried again, late effects land, and a lost world ends."""
+    telegram = made["telegram"]
+    while True:
+        await asyncio.sleep(_BEAT)
+        await asyncio.gather(*(fake.land_late_effects() for fake in made.values()))
+        if isinstance(telegram, FakeTelegram):
+            await telegram.deliver_due()
+        if read_json(folder.serving).get("pid") != me.pid:
+            serving.stop()  # the folder was removed or belongs to another process: nobody could stop us any more
+
+
+def _let_go_of_stdout() -> None:
+    """Whoever started us reads one line; holding the pipe open would keep them waiting for more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def main() -> None:
+    folder = Folder(Path(sys.argv[1]))
+    asyncio.run(serve(folder, json.load(sys.stdin)))
+
+
+if __name__ == "__main__":
+    main()
