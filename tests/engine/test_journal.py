@@ -63,7 +63,7 @@ async def test_one_stale_fence_fails_nobody_else() -> None:
     answers = await asyncio.gather(
         journal.write([entry("a")]), journal.write([entry("b", epoch=0)]), journal.write([entry("c")])
     )
-    assert answers == [[True], [False], [True]]
+    assert list(answers) == [[True], [False], [True]]
 
 
 async def test_there_is_no_window_on_virtual_time() -> None:
