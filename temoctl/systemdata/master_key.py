@@ -15,6 +15,7 @@ import binascii
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
@@ -114,8 +115,8 @@ def _made(folder: Path) -> MasterKey:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / "master.key"
     key = MasterKey(fresh_key(), str(path))
-    fresh = folder / f".master.key.{os.getpid()}"
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR)
+    descriptor, name = tempfile.mkstemp(prefix=".master.key.", dir=folder)  # readable by its owner only
+    fresh = Path(name)
     with os.fdopen(descriptor, "wb") as handle:
         handle.write(base64.b64encode(key.raw) + b"\n")
         handle.flush()
