@@ -8,7 +8,7 @@ from temoctl.app.requests import ExitCode, worst
 from temoctl.engine.result import RunResult
 from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.plan import Mode, Plan, TenantPlan
-from temoctl.model.step import Action
+from temoctl.model.step import Action, Step
 
 _LOCKED = ("TEMO600", "TEMO602")
 
@@ -22,7 +22,7 @@ def _of_tenant(one: TenantPlan, mode: Mode, *, detailed: bool) -> ExitCode:
     codes = [of_problems(one.problems)]
     if any(step.action is Action.ASK for step in one.steps):
         codes.append(ExitCode.WAITING)
-    if any(unseen(step.action, step.code) for step in one.steps):
+    if any(unseen(step) for step in one.steps):
         codes.append(ExitCode.ERROR)
     changed = bool(one.drift) if mode is Mode.DRIFT else bool(one.changes)
     if detailed and changed:
@@ -30,9 +30,11 @@ def _of_tenant(one: TenantPlan, mode: Mode, *, detailed: bool) -> ExitCode:
     return worst(codes)
 
 
-def unseen(action: Action, code: str) -> bool:
-    """A wait that stands for something which could not be seen: such a plan must not pass for "no changes"."""
-    return action is Action.WAIT and bool(code)
+def unseen(step: Step) -> bool:
+    """A wait for a system to answer, not for a witness: such a plan must not pass for "no changes"."""
+    if step.action is not Action.WAIT:
+        return False
+    return bool(step.code) or step.desired is None or step.desired.witness_of is None
 
 
 def of_problems(found: Iterable[Diagnostic]) -> ExitCode:

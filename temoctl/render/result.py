@@ -68,7 +68,7 @@ def _headline(results: Sequence[RunResult], done: int, failed: int, not_tried: i
 
 def _done(page: Page, results: Sequence[RunResult], detail: bool) -> None:
     rows = [(one, step) for one in results for step in one.done]
-    if len(rows) > _LISTED and not detail:
+    if (len(results) > 1 or len(rows) > _LISTED) and not detail:
         for run in results:
             if run.done:
                 page.line(("  ok ", "green"), f"{run.tenant}: {count(len(run.done), 'step')} done")
