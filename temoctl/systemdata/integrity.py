@@ -103,6 +103,7 @@ def _resources(census: Census, names: Mapping[str, TenantFact]) -> Iterator[Find
         if address is None or not one.readable:
             mend = "take the row out, keeping it in the audit" if address is None else ""
             yield finding(UNREADABLE, f"the record of {one.address!r} can't be read", mend)
+        if address is None:
             continue
         if one.uid in names and address.tenant != tenant:
             yield finding(UNREADABLE, f"{one.address} stands among the records of {tenant}")
