@@ -38,6 +38,7 @@ class Folder:
         self.secrets = self.path / "secrets"
         self.postgres = self.path / "postgres"
         self.n8n = self.path / "n8n"
+        self.memory = self.path / "memory"
         self.log = self.path / "serving.log"
 
     @classmethod
@@ -79,10 +80,14 @@ class Folder:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file for this account alone, whole or not at all."""
+    write_private_bytes(path, text.encode())
+
+
+def write_private_bytes(path: Path, content: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as handle:
-        handle.write(text)
+    with os.fdopen(descriptor, "wb") as handle:
+        handle.write(content)
     fresh.replace(path)
 
 

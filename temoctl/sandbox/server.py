@@ -21,6 +21,7 @@ import httpx
 
 from temoctl.engine.clock import SystemClock
 from temoctl.engine.ports import Clock
+from temoctl.sandbox import memory
 from temoctl.sandbox.control import Control
 from temoctl.sandbox.folder import Folder, read_json, write_json
 from temoctl.sandbox.openai import FakeOpenAI
@@ -75,6 +76,7 @@ async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
     listeners = {name: bind(config["ports"].get(name, 0)) for name in names}
     ports = {name: port_of(listener) for name, listener in listeners.items()}
     made = fakes(config, {name: f"http://{HOST}:{port}" for name, port in ports.items()}, clock, poster)
+    memory.load(made, folder.memory)
     control = Control(clock, made, config["control_token"])
     serving = Serving({**made, "control": control}, listeners)
     me = Known.myself(MODULE)
@@ -93,6 +95,8 @@ async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await beat
         await poster.close()
+        if folder.path.is_dir():
+            memory.save(made, folder.memory)
 
 
 async def _beat(folder: Folder, me: Known, made: Mapping[str, FakeHttp], serving: Serving) -> None:

@@ -159,9 +159,8 @@ class TelegramSystem:
     async def _bot(self, target: Target, token: Secret) -> Observed:
         asked = [field for field in GETTERS if field in target.props]
         me, texts = await _both(self._api.get(token, "getMe"), self._texts(token, asked))
-        named = "name" in texts and texts["name"] == normalise_bot(target.props)["name"]
-        if str(me["id"]) != target.ref and not named and not _set_on(texts):
-            # A bot is always there. For us it isn't before it is recorded or has something of what was asked for.
+        if str(me["id"]) != target.ref and not _set_on(texts):
+            # A bot is always there. For us it isn't before it is recorded or has a text of the kinds asked for.
             return Observed.absent(target.address)
         return Observed(
             target.address,
