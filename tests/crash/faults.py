@@ -80,12 +80,13 @@ class Faults:
         """The vendor's time: that of the effect which is just landing, else the clock's."""
         return self._clock.now() if self._landing is None else self._landing
 
-    async def _next(self, life: Life, label: str) -> Kind | None:
+    async def next(self, life: Life, label: str, *, freezes: bool = True) -> Kind | None:
+        """Count one effect and say what goes wrong with it. A freeze is over when this returns."""
         await life.pass_if_alive()
         fault = self._left.pop(self.count, None)
         self.count += 1
         self.labels.append(label)
-        if fault is Kind.FREEZE:
+        if fault is Kind.FREEZE and freezes:
             life.froze.set()
             await life.thaw.wait()
         self.land()
@@ -93,7 +94,7 @@ class Faults:
 
     async def request(self, life: Life, label: str, check: Callable[[], None], perform: Callable[[], Any]) -> Any:
         """A mutating request to a vendor. A freeze comes before the permit is asked: that is what it guards."""
-        fault = await self._next(life, label)
+        fault = await self.next(life, label)
         check()
         if fault is Kind.DIE_BEFORE:
             await life.die()
@@ -111,7 +112,7 @@ class Faults:
 
     async def commit(self, life: Life, label: str, perform: Callable[[], Awaitable[Any]]) -> Any:
         """A durable write of ours. A database has no late effects: a lost or refused commit is told at once."""
-        fault = await self._next(life, label)
+        fault = await self.next(life, label)
         if fault in (Kind.DIE_BEFORE, Kind.DIE_LATE):
             await life.die()
         if fault is Kind.LATE:

@@ -1,57 +1,23 @@
-"""What the simulated tenant asks for, and what it is at rest. Knows the toy kinds; knows no faults."""
+"""What happens to the simulated tenant: which spec it had, which it gets. Knows no kinds and no faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from temoctl.model.address import Address
 from temoctl.model.plan import Mode
-from temoctl.model.resource import Desired
-from temoctl.model.value import Props, ref
 
 TENANT = "acme"
-TOKEN_PATH = "toy/token"
 
 
-def address(kind: str, name: str = "main") -> Address:
-    return Address(TENANT, "toy", kind, name)
+class Spec(StrEnum):
+    """`CHANGED`: every field that can change, every replace, something more. `FEWER`: some things are removed."""
 
-
-def _one(kind: str, props: Props, *, name: str = "main", witness_of: Address | None = None) -> Desired:
-    return Desired(address(kind, name), props, f"{kind} {name}", witness_of=witness_of)
-
-
-ROOM, PAPER, FLOW, KEY = address("room"), address("paper"), address("flow"), address("key")
-
-
-def _world(size: int, paper: str, text: str, key_type: str, plan: str, url: str) -> list[Desired]:
-    password = {"$secret": "toy/password", "version": 1, "generate": True}
-    token = {"$secret": TOKEN_PATH, "version": 1}
-    return [
-        _one("room", {"name": "temo_room", "size": size, "password": password}),
-        _one("paper", {"name": paper}),
-        _one("key", {"type": key_type, "data": token}),
-        _one("flow", {"text": text, "key": ref(KEY), "room": ref(ROOM), "active": True}),
-        _one("account", {"plan": plan}),
-        _one("hook", {"url": url}),
-        _one("signal", {"of": ref(FLOW)}, witness_of=FLOW),
-    ]
-
-
-def small() -> list[Desired]:
-    return _world(1, "paper-v1", "one", "a", "START", "u1")
-
-
-def changed() -> list[Desired]:
-    """Every field that can change, every replace, one thing more, none less."""
-    return [*_world(2, "paper-v2", "two", "b", "PRO", "u2"), _one("account", {"plan": "START"}, name="extra")]
-
-
-def fewer() -> list[Desired]:
-    """Things are removed from the spec, the rest stays."""
-    return [one for one in small() if one.address.kind in ("room", "key", "flow", "signal")]
+    NOTHING = "nothing"
+    SMALL = "small"
+    CHANGED = "changed"
+    FEWER = "fewer"
 
 
 class Name(StrEnum):
@@ -66,24 +32,16 @@ class Name(StrEnum):
 class Scenario:
     """`before` is applied without faults first; then `then` with them. `resumed`: the first plan is used again."""
 
-    name: Name
-    before: Callable[[], Sequence[Desired]] | None
-    then: Callable[[], Sequence[Desired]]
+    before: Spec
+    then: Spec
     mode: Mode = Mode.APPLY
     resumed: bool = False
 
 
-def nothing() -> list[Desired]:
-    return []
-
-
 SCENARIOS: Mapping[Name, Scenario] = {
-    one.name: one
-    for one in (
-        Scenario(Name.APPLY, None, small),
-        Scenario(Name.RESUME, None, small, resumed=True),
-        Scenario(Name.UPDATE, small, changed),
-        Scenario(Name.REMOVE, small, fewer),
-        Scenario(Name.DESTROY, small, nothing, Mode.DESTROY),
-    )
+    Name.APPLY: Scenario(Spec.NOTHING, Spec.SMALL),
+    Name.RESUME: Scenario(Spec.NOTHING, Spec.SMALL, resumed=True),
+    Name.UPDATE: Scenario(Spec.SMALL, Spec.CHANGED),
+    Name.REMOVE: Scenario(Spec.SMALL, Spec.FEWER),
+    Name.DESTROY: Scenario(Spec.SMALL, Spec.NOTHING, Mode.DESTROY),
 }

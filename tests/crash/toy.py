@@ -37,7 +37,7 @@ from temoctl.model.identity import Identity, Marker
 from temoctl.model.kind import Kind, ReplaceOrder
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.secret import Secret
-from temoctl.model.value import canonical, digest
+from temoctl.model.value import digest
 from tests.crash.faults import Faults, Life
 
 LIST_LAG = 4.0
@@ -308,9 +308,3 @@ class Toy:
 def target_of(marker: Marker, tenant: str) -> Target:
     """The target that a stray's own marker names."""
     return Target(Address(tenant, "toy", marker.kind, marker.name), replace(marker, intent=None))
-
-
-def world_text(vendor: Vendor) -> str:
-    """The world as one comparable text, for telling two ends apart."""
-    rows = [[kind, thing.marker.tail, thing.props, thing.active] for (kind, _), thing in sorted(vendor.things.items())]
-    return canonical(sorted(rows, key=canonical))

@@ -31,8 +31,9 @@ from temoctl.systemdata.memory import MemoryStore
 from temoctl.systemdata.memory_state import MemoryState
 from temoctl.systemdata.ports import Principal
 from tests.crash.faults import Fault, Faults, Life
-from tests.crash.scenario import TENANT, TOKEN_PATH
+from tests.crash.scenario import TENANT
 from tests.crash.toy import KINDS, Toy, Vendor
+from tests.crash.toy_stage import TOKEN_PATH
 
 UID = "t" * 16
 

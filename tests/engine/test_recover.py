@@ -15,7 +15,7 @@ from temoctl.engine.retry import Patience
 from temoctl.model.errors import Unavailable
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed
-from tests.crash.scenario import FLOW, KEY, address, changed, small
+from tests.crash.toy_stage import FLOW, KEY, address, changed, small
 from tests.engine.bench import Bench, failures, not_tried
 
 pytestmark = pytest.mark.anyio

@@ -20,8 +20,8 @@ from temoctl.model.plan import Mode, TenantPlan
 from temoctl.model.resource import Desired
 from temoctl.model.step import Action, Step
 from tests.crash.faults import Kind as Fault
-from tests.crash.scenario import FLOW, KEY, ROOM, address, changed, small
 from tests.crash.toy import KINDS
+from tests.crash.toy_stage import FLOW, KEY, ROOM, address, changed, small
 from tests.engine.bench import Bench, done, failures, not_tried
 
 pytestmark = pytest.mark.anyio

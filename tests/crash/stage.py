@@ -1,0 +1,43 @@
+"""What a simulation plays on: a vendor world that outlives every process, and systems that one process sees it by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from temoctl.engine.protocol import System
+from temoctl.model.address import Address
+from temoctl.model.identity import Owner
+from temoctl.model.kind import Kind
+from temoctl.model.resource import Desired
+from temoctl.model.secret import Secret
+from temoctl.systemdata.memory_state import MemoryState
+from tests.crash.faults import Faults, Life
+from tests.crash.scenario import Spec
+
+
+class Stage(Protocol):
+    """`faults` is set anew when the part that is played with faults begins. `secrets` are in the vault beforehand."""
+
+    faults: Faults
+    kinds: Mapping[str, Kind]
+    secrets: Mapping[str, Secret]
+    root: str
+
+    def wanted(self, spec: Spec, owner: Owner) -> Sequence[Desired]: ...
+
+    async def systems(self, life: Life) -> Mapping[str, System]:
+        """The systems as one process has them: whatever it sends goes through the faults."""
+        ...
+
+    async def land(self) -> None:
+        """Let late effects happen whose time has come."""
+        ...
+
+    async def things(self) -> Sequence[tuple[Address, str]]:
+        """Every object that carries a marker of the tenant, as (address, ref), seen by a look without faults."""
+        ...
+
+    def broken(self, state: MemoryState, uid: str) -> Sequence[str]:
+        """What is there and recorded, but doesn't work."""
+        ...
