@@ -29,13 +29,17 @@ def credential(kind: str, name: str, readable: str, data: dict[str, Any], secret
     return Sample(Address("acme", "n8n", "credential", name), props, {**props, "name": f"{readable} (new)"}, held)
 
 
-TELEGRAM = credential(
-    "telegramApi",
-    "telegram",
-    "Acme Coffee: Telegram",
-    {"accessToken": {"$secret": "telegram/token", "version": 1}, "baseUrl": BOT_API},
-    {"telegram/token": TOKEN},
-)
+def telegram(bot_api: str) -> Sample:
+    return credential(
+        "telegramApi",
+        "telegram",
+        "Acme Coffee: Telegram",
+        {"accessToken": {"$secret": "telegram/token", "version": 1}, "baseUrl": bot_api},
+        {"telegram/token": TOKEN},
+    )
+
+
+TELEGRAM = telegram(BOT_API)
 KNOWLEDGE = credential(
     "postgres",
     "knowledge",
@@ -105,3 +109,8 @@ INGRESS = Sample(
     ingress("two", ["message", "callback_query"]),
 )
 SAMPLES = (TELEGRAM, KNOWLEDGE, TENANT, INGRESS)
+
+
+def at(bot_api: str) -> tuple[Sample, ...]:
+    """The samples in a world whose Bot API answers somewhere else."""
+    return telegram(bot_api), *SAMPLES[1:]
