@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
 import os
@@ -42,6 +41,8 @@ class Session:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run async work; Ctrl-C cancels it and ends as one calm line."""
+        import asyncio
+
         return asyncio.run(work)
 
 
