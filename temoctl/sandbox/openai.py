@@ -116,8 +116,14 @@ def answer(question: str, context: str) -> str:
     currency = named or (everywhere[1] if everywhere else "")
     language = _LANGUAGE.search(context)
     words = _SAYS.get(language[1].lower() if language else "en", _SAYS["en"])
-    amount = price if _CURRENCY.search(price) or not currency else f"{price} {currency}"
-    return words.format(name=_name(best), price=amount)
+    return words.format(name=_name(best), price=_amount(price, currency))
+
+
+def _amount(price: str, currency: str) -> str:
+    """With two decimals, as on a price list: databases and JSON drop zeros at the end."""
+    if re.fullmatch(r"\d+(\.\d+)?", price):
+        price = f"{float(price):.2f}"
+    return price if not currency or _CURRENCY.search(price) else f"{price} {currency}"
 
 
 def rows(context: str) -> Iterator[Row]:

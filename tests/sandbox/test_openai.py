@@ -33,8 +33,8 @@ def in_lines(rows: list[dict[str, Any]]) -> str:
     ("question", "reply"),
     [
         ("How much is a latte?", "Latte costs 3.50 EUR."),
-        ("and two flat whites please?", "Flat white costs 3.1 EUR."),
-        ("ESPRESSO??", "Espresso costs 2.2 EUR."),
+        ("and two flat whites please?", "Flat white costs 3.10 EUR."),
+        ("ESPRESSO??", "Espresso costs 2.20 EUR."),
     ],
 )
 def test_the_price_of_the_closest_row(prompt: str, question: str, reply: str) -> None:
@@ -70,7 +70,7 @@ async def test_it_speaks_like_openai_and_keeps_its_prompts() -> None:
         assert refused.json()["error"]["code"] == "invalid_api_key"
         api.headers["authorization"] = "Bearer sk-right"
         first = (await api.post("/chat/completions", json=asked)).json()
-        assert first["choices"][0]["message"] == {"role": "assistant", "content": "Espresso costs 2.2 EUR."}
+        assert first["choices"][0]["message"] == {"role": "assistant", "content": "Espresso costs 2.20 EUR."}
         assert first["choices"][0]["finish_reason"] == "stop"
         streamed = (await api.post("/chat/completions", json=asked | {"stream": True})).text
         assert "Espresso costs" in streamed
