@@ -68,12 +68,19 @@ def published(row: Row) -> Row:
     version = {"versionId": row["versionId"], "workflowId": row["id"], "nodes": row["nodes"]}
     version |= {"connections": row["connections"], "nodeGroups": row["nodeGroups"], "authors": "A B", "name": None}
     version |= {"description": None, "autosaved": False, "createdAt": row["updatedAt"], "updatedAt": row["updatedAt"]}
+    history = {"id": row["versionCounter"], "workflowId": row["id"], "versionId": row["versionId"]}
+    history |= {"event": "activated", "userId": None, "createdAt": row["updatedAt"]}
+    version["workflowPublishHistory"] = [history]
     return {"active": True, "activeVersionId": row["versionId"], "activeVersion": version}
 
 
 def listed_workflow(row: Row) -> Row:
     left_out = ("description", "versionCounter", "sourceWorkflowId", "parentFolder")
-    return {key: value for key, value in row.items() if key not in left_out}
+    shown = {key: value for key, value in row.items() if key not in left_out}
+    if row["activeVersion"]:
+        version = row["activeVersion"].items()
+        shown["activeVersion"] = {key: value for key, value in version if key != "workflowPublishHistory"}
+    return shown
 
 
 def listed_credential(row: Row) -> Row:
