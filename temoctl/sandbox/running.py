@@ -33,8 +33,10 @@ async def run(root: Path, command: Sequence[str], *, n8n: str | None = None, say
 
 
 def environment(running: world.World) -> dict[str, str]:
-    """What leads a command into this world, also from another folder."""
-    return {**os.environ, "TEMOCTL_PROFILE": PROFILE, VARIABLE: str(running.folder)}
+    """What leads a command into this world, also from another folder, and to this temoctl before any other."""
+    here = str(Path(sys.executable).parent)
+    path = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+    return {**os.environ, "PATH": path, "TEMOCTL_PROFILE": PROFILE, VARIABLE: str(running.folder)}
 
 
 class _Child:
