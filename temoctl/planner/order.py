@@ -24,7 +24,8 @@ Graph = dict[str, set[str]]
 class Order:
     """`needs` by step id, `sequence` an order that respects them, `cycle` the ids of a circle that allows none.
 
-    `broken` are circles that damaged records made among deletions; they were cut open.
+    Where what is recorded contradicts what is desired (two things that depended the one way now depend the other way),
+    the desired order holds. `broken` are circles among recorded dependencies alone; they were cut open.
     """
 
     needs: Mapping[str, frozenset[str]]
@@ -113,9 +114,14 @@ def _sequence(firm: Graph, soft: Graph) -> Order:
             sequence = _sorted(needs)
         except CycleError as error:
             circle = [str(one) for one in error.args[1]]
-            if not _cut(circle, firm, soft):
+            edges = list(pairwise(circle))
+            loose = [(to, step) for to, step in edges if to not in firm[step]]
+            if not loose:
                 return Order({}, (), cycle=_in_order_of_need(circle), broken=tuple(broken))
-            broken.append(_in_order_of_need(circle))
+            for to, step in loose:
+                soft[step].discard(to)
+            if len(loose) == len(edges):
+                broken.append(_in_order_of_need(circle))
         else:
             return Order({step: frozenset(to) for step, to in needs.items()}, sequence, broken=tuple(broken))
 
@@ -137,13 +143,3 @@ def _sorted(needs: Mapping[str, set[str]]) -> tuple[str, ...]:
         sequence.extend(ready)
         sorter.done(*ready)
     return tuple(sequence)
-
-
-def _cut(circle: list[str], firm: Graph, soft: Graph) -> bool:
-    """Drop the recorded edges of a circle; False when it has none, so that the circle is real."""
-    cut = False
-    for before, after in pairwise(circle):
-        if before in soft[after] and before not in firm[after]:
-            soft[after].discard(before)
-            cut = True
-    return cut

@@ -86,7 +86,8 @@ class Sketch:
         finding = find(views)
         ruling = finding.ruling
         self._learn(finding)
-        twins = () if views.choice.several and views.desired is not None else self._twins(views)
+        asked = views.choice.several and views.desired is not None
+        twins = () if asked or views.kind.watched_only else self._twins(views)
         held = self._held(address, views.recorded)
         return Draft(
             finding,

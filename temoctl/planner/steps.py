@@ -9,7 +9,7 @@ from temoctl.model.diagnostic import Where
 from temoctl.model.kind import Impact, ReplaceOrder
 from temoctl.model.money import Money
 from temoctl.model.plan import Mode
-from temoctl.model.resource import Observed
+from temoctl.model.resource import Observed, Presence
 from temoctl.model.step import Action, Drift, FieldChange, Step
 from temoctl.planner import wording
 from temoctl.planner.decide import Reason
@@ -130,7 +130,7 @@ def _ref(draft: Draft) -> str | None:
     if draft.action is Action.CREATE:
         return None
     views = draft.finding.views
-    if views.seen.ref is not None:
+    if views.seen.presence is Presence.PRESENT:
         return views.seen.ref
     return views.recorded.ref if views.recorded is not None else None
 

@@ -19,7 +19,7 @@ from temoctl.planner.planfile import encode
 from tests.planner.simulation import KINDS, OTHER, OWNER, Simulation, Thing
 from tests.planner.strategies import ADDRESSES, JSON, NAMES, damaged, wishes
 
-QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 EFFECTS = {Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE, Action.ADOPT, Action.FORGET}
 Wishes = dict[Address, Desired]
 
@@ -225,7 +225,7 @@ def _seen(address: Address) -> st.SearchStrategy[Observed]:
     )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(wishes(), damaged(), st.data(), st.sampled_from(Mode))
 def test_no_state_makes_planning_fail(wanted: Wishes, records: Any, data: st.DataObject, mode: Mode) -> None:
     everywhere = sorted({*wanted, *records, Address("acme", "n8n", "workflow", NAMES[0])})
