@@ -6,8 +6,6 @@ Must not know how anything is shown, and asks nobody.
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ from dataclasses import dataclass, field
 from temoctl.app import guard
 from temoctl.app.claims import Claim, claim
 from temoctl.app.connections import connections_of
+from temoctl.app.holder import Holder
 from temoctl.app.neighbours import neighbours_of
 from temoctl.app.requests import ReconcileRequest
 from temoctl.app.snapshot import outputs_of
@@ -29,13 +28,13 @@ from temoctl.engine.run import run_tenant
 from temoctl.engine.stop import StopSignal
 from temoctl.engine.world import Hold, RunWorld
 from temoctl.model.address import PLATFORM
-from temoctl.model.errors import Conflict, LeaseLost
+from temoctl.model.errors import Conflict, LeaseLost, Locked
 from temoctl.model.plan import Inputs, Mode, Plan, RecordedTenant, TenantPlan
 from temoctl.model.value import Json
 from temoctl.planner import planfile
 from temoctl.systemdata.ports import LeaseState, PlanUse, Principal, Role
 
-LEASE_SECONDS = 60.0
+HOLD_LENGTH = 6
 RUN_LENGTH = 8
 
 
@@ -116,20 +115,38 @@ async def hold(
     world: World, tenant: str, uid: str, principal: Principal, operation: str
 ) -> AsyncIterator[tuple[LeaseState, HeldLease]]:
     """The tenant's lease with its heartbeat, given back at the end. Raises Locked while somebody else has it."""
-    holder = f"{principal.name}@{socket.gethostname()}:{os.getpid()}"
+    holder = str(Holder.here(principal.name, world.ids.token(HOLD_LENGTH)))
+    ttl = world.platform.systemdata.lease_seconds
     asked = world.clock.monotonic()
-    lease = await world.store.take_lease(uid, holder=holder, operation=operation, ttl=LEASE_SECONDS)
+    try:
+        lease = await world.store.take_lease(uid, holder=holder, operation=operation, ttl=ttl)
+    except Locked:
+        if not await _bury(world, tenant, principal):
+            raise
+        asked = world.clock.monotonic()
+        lease = await world.store.take_lease(uid, holder=holder, operation=operation, ttl=ttl)
 
     async def renew() -> LeaseState:
-        return await world.store.renew_lease(lease, LEASE_SECONDS)
+        return await world.store.renew_lease(lease, ttl)
 
-    permit = HeldLease(world.clock, ttl=LEASE_SECONDS, renew=renew, since=asked)
+    permit = HeldLease(world.clock, ttl=ttl, renew=renew, since=asked)
     try:
         async with permit:
             yield lease, permit
     finally:
         if not permit.lost:
             await world.store.release_lease(lease)
+
+
+async def _bury(world: World, tenant: str, principal: Principal) -> bool:
+    """End the lease of a process of this computer that is no more; True when there was one.
+
+    Nobody has to wait for the dead. Should it be a mistake, the fence keeps the old holder from writing anything.
+    """
+    held = [one for one in await world.store.leases() if one.tenant == tenant]
+    dead = [one for one in held if (holder := Holder.read(one.holder)) is not None and holder.certainly_dead]
+    broken = [await world.store.break_lease(tenant, by=principal.name, steal=True, holder=one.holder) for one in dead]
+    return any(broken)
 
 
 async def _register(world: World, plan: TenantPlan, principal: Principal) -> str:

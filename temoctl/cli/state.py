@@ -157,11 +157,11 @@ async def _unlock(session: Session, tenant: str, *, steal: bool, yes: bool) -> i
             return int(ExitCode.ERROR)
         broken: LeaseState | None = await state.unlock(world, tenant, steal=steal)
     if session.json:
-        session.document({"format_version": 1, "unlocked": broken.holder if broken else None})
+        session.document({"format_version": 1, "unlocked": broken.who if broken else None})
     if broken is None:
         session.console.say(f"{tenant} is not locked.")
     else:
-        session.console.say(f"Unlocked. It was held by {broken.holder} ({broken.operation}).")
+        session.console.say(f"Unlocked. It was held by {broken.who} ({broken.operation}).")
         session.console.say(f"Go on with: temoctl apply {tenant}")
     return int(ExitCode.DONE)
 

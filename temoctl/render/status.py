@@ -47,7 +47,7 @@ def _tenant(page: Page, one: TenantStatus, now: float, names: int, detail: bool)
                 page.line("      ", (f"{key} = {value}", "dim"))
     if one.lease is not None:
         beat = ago(now - one.lease.heartbeat_at)
-        page.line("    ", (f"{one.lease.holder} works on it ({one.lease.operation}, last sign {beat})", "bold"))
+        page.line("    ", (f"{one.lease.who} works on it ({one.lease.operation}, last sign {beat})", "bold"))
     if one.unfinished:
         page.line("    ", (f"a run ended in the middle: {count(one.unfinished, 'effect')} to look up", "bold"))
         page.line(f"    go on with: temoctl apply {one.tenant}")

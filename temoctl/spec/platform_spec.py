@@ -33,6 +33,13 @@ class SystemData(SpecModel):
         default=False, description="true: nobody else applies, so an embedded database may go with systems elsewhere."
     )
 
+    lease_seconds: float = Field(
+        default=60.0,
+        ge=2,
+        le=3600,
+        description="How long a tenant stays reserved for a run that shows no sign of life.",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _one_place(cls, value: Any) -> Any:

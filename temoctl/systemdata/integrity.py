@@ -139,7 +139,7 @@ def _runs(census: Census, names: Mapping[str, TenantFact]) -> Iterator[Finding]:
         if uid not in census.living_leases:
             yield Finding(DEAD_RUN, _name(names, uid), f"run {run} never ended", "mark it as stopped", uid, run)
     for uid, holder in census.silent_leases.items():
-        what = f"{holder} holds the tenant but shows no sign of life"
+        what = f"{holder.partition(' [')[0]} holds the tenant but shows no sign of life"
         yield Finding(SILENT_LEASE, _name(names, uid), what, "release it", uid, holder)
 
 

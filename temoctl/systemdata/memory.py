@@ -148,8 +148,8 @@ class MemoryStore:
     async def leases(self) -> Sequence[LeaseState]:
         return self._leases.held()
 
-    async def break_lease(self, tenant: str, *, by: str, steal: bool) -> LeaseState | None:
-        return await self._leases.end(tenant, by=by, steal=steal)
+    async def break_lease(self, tenant: str, *, by: str, steal: bool, holder: str = "") -> LeaseState | None:
+        return await self._leases.end(tenant, by=by, steal=steal, holder=holder)
 
     async def start_run(self, fence: Fence, run: str, *, tenant: str, mode: str, plan: str, by: str) -> None:
         def write() -> None:

@@ -18,7 +18,7 @@ class MemoryLeases:
         def write() -> LeaseState:
             row, now = self._desk.tenant(uid), self._desk.clock.now()
             before = self._desk.state.leases.get(uid)
-            if before is not None and before.holder not in ("", holder) and before.expires_at > now:
+            if before is not None and before.holder and before.expires_at > now:
                 raise refusals.locked(before, now)
             epoch = before.epoch + 1 if before else 1
             lease = LeaseState(uid, row.tenant, epoch, holder, operation, now, now, now + ttl)
@@ -53,11 +53,11 @@ class MemoryLeases:
         rows = [one for uid, one in self._desk.state.leases.items() if one.holder and self._desk.owns(uid)]
         return sorted(rows, key=lambda one: one.tenant)
 
-    async def end(self, tenant: str, *, by: str, steal: bool) -> LeaseState | None:
+    async def end(self, tenant: str, *, by: str, steal: bool, holder: str) -> LeaseState | None:
         def write() -> LeaseState | None:
             now = self._desk.clock.now()
             held = next((one for one in self.held() if one.tenant == tenant), None)
-            if held is None:
+            if held is None or holder not in ("", held.holder):
                 return None
             if held.expires_at > now and not steal:
                 raise refusals.still_alive(held, now)

@@ -47,6 +47,11 @@ class LeaseState:
     def fence(self) -> Fence:
         return Fence(self.uid, self.epoch)
 
+    @property
+    def who(self) -> str:
+        """The holder for people: what stands in brackets is for programs."""
+        return self.holder.partition(" [")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
@@ -209,8 +214,10 @@ class Store(Protocol):
 
     async def leases(self) -> Sequence[LeaseState]: ...
 
-    async def break_lease(self, tenant: str, *, by: str, steal: bool) -> LeaseState | None:
+    async def break_lease(self, tenant: str, *, by: str, steal: bool, holder: str = "") -> LeaseState | None:
         """`state unlock`: ends a lease whose heartbeat is stale, any lease with `steal`. Returns what was broken.
+
+        With `holder`, only a lease that this holder still has is broken; None where it is another's by now.
 
         Raises Locked (TEMO602) when the heartbeat is fresh and `steal` is False. Raises the epoch, so that the old
         holder is fenced off. Audited.

@@ -12,7 +12,7 @@ from temoctl.systemdata.ports import LeaseState
 def locked(lease: LeaseState, now: float) -> Locked:
     return Locked(
         "TEMO600",
-        f"{lease.tenant} is being changed by {lease.holder} ({lease.operation})",
+        f"{lease.tenant} is being changed by {lease.who} ({lease.operation})",
         detail=f"since {now - lease.taken_at:.0f} s, last sign of life {max(0.0, now - lease.heartbeat_at):.0f} s ago",
         fix=f"Wait until it is done. If it died, the place is free in {max(0.0, lease.expires_at - now):.0f} s.",
         tenant=lease.tenant,
@@ -32,9 +32,9 @@ def lease_lost(tenant: str) -> LeaseLost:
 def still_alive(lease: LeaseState, now: float) -> Locked:
     return Locked(
         "TEMO602",
-        f"the run of {lease.holder} on {lease.tenant} still shows life",
+        f"the run of {lease.who} on {lease.tenant} still shows life",
         detail=f"operation {lease.operation}, last sign of life {max(0.0, now - lease.heartbeat_at):.0f} s ago",
-        fix=f"Ask {lease.holder} first. To take over all the same: temoctl state unlock {lease.tenant} --steal",
+        fix=f"Ask {lease.who} first. To take over all the same: temoctl state unlock {lease.tenant} --steal",
         tenant=lease.tenant,
     )
 
