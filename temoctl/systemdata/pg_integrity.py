@@ -141,7 +141,8 @@ class Integrity(Room):
     async def _is_busy(self, connection: Connected, uid: str) -> bool:
         found = await fetch(
             connection,
-            "SELECT 1 AS busy FROM temoctl.leases WHERE tenant_uid = %s AND holder <> '' AND expires_at > now() FOR SHARE",
+            "SELECT 1 AS busy FROM temoctl.leases "
+            "WHERE tenant_uid = %s AND holder <> '' AND expires_at > now() FOR SHARE",
             [uid],
         )
         return bool(found)

@@ -1,6 +1,7 @@
 """The journal on PostgreSQL: one transaction for a whole batch, two round trips, every entry fenced on its own.
 
-The lease rows of the batch are locked first (shared), so that a lease can't change hands before the batch is durable.
+The lease rows of the batch are locked first, in order: a lease can't change hands before the batch is durable, and
+batches for the same tenants follow each other.
 An entry that is there already counts as written: a batch whose answer was lost may be written again.
 Must not know why something is written.
 """
@@ -24,7 +25,7 @@ FROM jsonb_to_recordset(%s) AS e (uid text, epoch bigint)
 JOIN temoctl.leases l ON l.tenant_uid = e.uid
 WHERE l.epoch = e.epoch AND l.holder <> '' AND l.expires_at > now()
 ORDER BY l.tenant_uid
-FOR SHARE OF l
+FOR NO KEY UPDATE OF l
 """
 
 # Everything below joins the lease again: a stale entry writes nothing, whatever we think of it. Its row is locked, so

@@ -7,6 +7,7 @@ Must not know what a lease is needed for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from temoctl.systemdata import refusals, rows
 from temoctl.systemdata.pg_room import Room, log
@@ -14,14 +15,16 @@ from temoctl.systemdata.ports import LeaseState
 from temoctl.systemdata.session import Connected, fetch
 
 TAKE = """
-INSERT INTO temoctl.leases AS l (tenant_uid, manager, epoch, holder, operation, taken_at, heartbeat_at, expires_at)
-SELECT tenant_uid, manager, 1, %(holder)s, %(operation)s, clock_timestamp(), clock_timestamp(),
+INSERT INTO temoctl.leases AS l (tenant_uid, manager, epoch, holder, taking, operation, taken_at, heartbeat_at,
+                                 expires_at)
+SELECT tenant_uid, manager, 1, %(holder)s, %(taking)s, %(operation)s, clock_timestamp(), clock_timestamp(),
        clock_timestamp() + make_interval(secs => %(ttl)s)
 FROM temoctl.tenants WHERE tenant_uid = %(uid)s
-ON CONFLICT (tenant_uid) DO UPDATE SET epoch = l.epoch + 1, holder = excluded.holder, operation = excluded.operation,
+ON CONFLICT (tenant_uid) DO UPDATE SET epoch = l.epoch + 1, holder = excluded.holder, taking = excluded.taking,
+  operation = excluded.operation,
   taken_at = clock_timestamp(), heartbeat_at = clock_timestamp(),
   expires_at = clock_timestamp() + make_interval(secs => %(ttl)s)
-WHERE l.holder IN ('', excluded.holder) OR l.expires_at <= clock_timestamp()
+WHERE l.holder = '' OR l.taking = excluded.taking OR l.expires_at <= clock_timestamp()
 RETURNING tenant_uid
 """
 
@@ -48,7 +51,7 @@ UPDATE temoctl.leases SET holder = '', epoch = epoch + 1 WHERE tenant_uid = %s
 
 class Leases(Room):
     async def take_lease(self, uid: str, *, holder: str, operation: str, ttl: float) -> LeaseState:
-        values = {"uid": uid, "holder": holder, "operation": operation, "ttl": ttl}
+        values = {"uid": uid, "holder": holder, "operation": operation, "ttl": ttl, "taking": uuid4().hex}
 
         async def work(connection: Connected) -> LeaseState:
             await self._owned(connection, uid)
@@ -88,12 +91,14 @@ class Leases(Room):
         found = await self._session.rows(SELECT + "WHERE l.holder <> '' ORDER BY t.tenant COLLATE \"C\"")
         return [rows.lease(row) for row in found]
 
-    async def break_lease(self, tenant: str, *, by: str, steal: bool) -> LeaseState | None:
+    async def break_lease(self, tenant: str, *, by: str, steal: bool, holder: str = "") -> LeaseState | None:
         async def work(connection: Connected) -> LeaseState | None:
             found = await fetch(connection, SELECT + "WHERE t.tenant = %s AND l.holder <> '' FOR UPDATE OF l", [tenant])
             if not found:
                 return None
             lease = rows.lease(found[0])
+            if holder not in ("", lease.holder):
+                return None
             if lease.expires_at > found[0]["now"] and not steal:
                 raise refusals.still_alive(lease, found[0]["now"])
             await connection.execute(BREAK, [lease.uid])

@@ -26,8 +26,10 @@ Result = TypeVar("Result")
 Connected = AsyncConnection[DictRow]
 Work = Callable[[Connected], Awaitable[Result]]
 
-PAUSES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 6.0)
-"""Seconds between attempts while the database is away: a restart takes less than their sum."""
+PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds between attempts while the database is away: with `PATIENCE` each, a restart takes less than their sum."""
+PATIENCE = 3.0
+"""Seconds to wait for a connection of the pool: all may be in use, or dead."""
 
 
 class Session:
@@ -51,7 +53,7 @@ class Session:
             dsn.reveal() if isinstance(dsn, Secret) else dsn,
             min_size=1,
             max_size=size,
-            timeout=15.0,
+            timeout=PATIENCE,
             max_idle=60.0,
             reconnect_timeout=0.0,
             open=False,

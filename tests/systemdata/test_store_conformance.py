@@ -316,6 +316,8 @@ async def test_one_holder_at_a_time(world: World) -> None:
     with pytest.raises(Locked, match="TEMO600") as caught:
         await store.take_lease(ACME, holder="b", operation="destroy", ttl=60)
     assert "a" in caught.value.summary
+    with pytest.raises(Locked, match="TEMO600"):  # one name may run twice: it doesn't share
+        await store.take_lease(ACME, holder="a", operation="apply", ttl=60)
     assert await store.leases() == [first]
     await store.release_lease(first)
     assert await store.leases() == []

@@ -167,6 +167,7 @@ CREATE TABLE temoctl.leases (
   manager text NOT NULL,
   epoch bigint NOT NULL,
   holder text NOT NULL,  -- '' while nobody holds it
+  taking text NOT NULL,  -- drawn for each taking: one whose answer was lost is known again
   operation text NOT NULL,
   taken_at timestamptz NOT NULL,
   heartbeat_at timestamptz NOT NULL,
