@@ -40,6 +40,9 @@ async def load_table(connection: Connection, load: TableLoad) -> int:
     await set_comment(connection, "TABLE", [load.schema, fresh], load.comment)
     await run(connection, "GRANT SELECT ON {s}.{t} TO {role}", s=load.schema, t=fresh, role=load.role)
     await _swap(connection, load, fresh)
+    if connection.info.server_version >= 150000:
+        # the counters of our own rows must be there before somebody else's edits are counted on top
+        await connection.execute("select pg_stat_force_next_flush()")
     return count
 
 
