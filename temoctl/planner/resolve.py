@@ -7,7 +7,7 @@ equal to everything, because nothing is done on a doubt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -36,6 +36,7 @@ class Doubtful:
 DOUBTFUL = Doubtful()
 
 _Leaf = tuple[Address, str]
+_CONTAINERS = frozenset({dict, list, tuple})
 
 
 @lru_cache(maxsize=8192)
@@ -58,24 +59,22 @@ def reference(node: Mapping[str, Any]) -> _Leaf | None:
 def references(tree: Json) -> frozenset[Address]:
     """The addresses a tree refers to. Unlike `model.value.references` it doesn't stop at a damaged leaf."""
     found: set[Address] = set()
-    _collect(tree, found)
+    stack: list[Any] = [tree]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            if "$ref" in node:
+                leaf = reference(node)
+                if leaf is not None:
+                    found.add(leaf[0])
+                continue
+            inner: Iterable[Any] = node.values()
+        elif isinstance(node, list | tuple):
+            inner = node
+        else:
+            continue
+        stack.extend([value for value in inner if type(value) in _CONTAINERS])
     return frozenset(found)
-
-
-def _collect(node: Json, found: set[Address]) -> None:
-    if isinstance(node, dict):
-        if "$ref" in node:
-            leaf = reference(node)
-            if leaf is not None:
-                found.add(leaf[0])
-            return
-        for value in node.values():
-            if isinstance(value, dict | list):
-                _collect(value, found)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            if isinstance(value, dict | list | tuple):
-                _collect(value, found)
 
 
 def resolve(node: Json, value_of: Known) -> Json:
@@ -84,22 +83,24 @@ def resolve(node: Json, value_of: Known) -> Json:
         if "$ref" in node:
             leaf = reference(node)
             return node if leaf is None else value_of(*leaf)
-        return _resolve_map(node, value_of)
+        changed: dict[str, Any] | None = None
+        for key, value in node.items():
+            if type(value) in _CONTAINERS:
+                fresh = resolve(value, value_of)
+                if fresh is not value:
+                    changed = dict(node) if changed is None else changed
+                    changed[key] = fresh
+        return node if changed is None else changed
     if isinstance(node, list | tuple):
-        fresh = [resolve(one, value_of) if isinstance(one, dict | list | tuple) else one for one in node]
-        return node if isinstance(node, list) and all(a is b for a, b in zip(fresh, node, strict=True)) else fresh
+        moved: list[Any] | None = None
+        for index, value in enumerate(node):
+            if type(value) in _CONTAINERS:
+                fresh = resolve(value, value_of)
+                if fresh is not value:
+                    moved = list(node) if moved is None else moved
+                    moved[index] = fresh
+        return node if moved is None else moved
     return node
-
-
-def _resolve_map(node: dict[str, Any], value_of: Known) -> dict[str, Any]:
-    changed: dict[str, Any] | None = None
-    for key, value in node.items():
-        if isinstance(value, dict | list | tuple):
-            fresh = resolve(value, value_of)
-            if fresh is not value:
-                changed = dict(node) if changed is None else changed
-                changed[key] = fresh
-    return node if changed is None else changed
 
 
 @dataclass(slots=True)

@@ -110,7 +110,7 @@ class Sketch:
         if kind is None:
             kind = Kind(address.system, address.kind, address.tail, Identity.CHOSEN)
             choice = Choice(trouble.unknown_kind(address))
-        props = desired.props if desired is not None and isinstance(desired.props, dict) else {}
+        props = _plain(desired.props) if desired is not None else {}
         resolved = resolve(props, self.outputs.value) if links else props
         return Views(
             address,
@@ -174,7 +174,14 @@ class Sketch:
 
 
 def _links(desired: Desired) -> frozenset[Address]:
-    return references(desired.props) | frozenset(desired.after)
+    return references(_plain(desired.props)) | frozenset(desired.after)
+
+
+def _plain(props: object) -> dict[str, Json]:
+    """Property trees are dicts; any other mapping is read as one, and a damaged one as nothing."""
+    if isinstance(props, dict):
+        return props
+    return dict(props) if isinstance(props, Mapping) else {}
 
 
 def _has_unknown(node: Json) -> bool:
