@@ -181,6 +181,29 @@ def edit(
     return session.console.say(f"{edited.tenant}: {edited.words}")
 
 
+@command(app, "remains")
+def remains(session: Session) -> int:
+    """List what is there of temoctl's in every system, whatever the record says. Ends with 1 when something acts."""
+    from temoctl.sandbox import remains as looking
+
+    found = session.run(looking.remains(_root(session)))
+    if session.json:
+        marked = [
+            {"tenant": one.tenant, "system": one.system, "marker": one.marker, "what": one.what, "name": one.name}
+            for one in found.marked
+        ]
+        lists = {"active": list(found.active), "remainders": list(found.remainders)}
+        session.document({"format_version": 1, **lists, "marked": marked})
+        return 0
+    for line in found.active:
+        session.console.say(f"active    {line}")
+    for line in found.remainders:
+        session.console.say(f"remains   {line}")
+    if not found.active:
+        session.console.say("Nothing active is left.")
+    return 1 if found.active else 0
+
+
 @command(fault, "add")
 def fault_add(
     session: Session,

@@ -99,13 +99,13 @@ class Rounds:
             self.found["not empty"] += 1
             print(f"round {self.rounds}: the plan is not empty\n{left.stdout}{left.stderr}", file=sys.stderr)
         recorded = {row["address"] for row in self.desk.ask("state", "list")["resources"]}
-        seen: Counter[str] = Counter()
+        seen: Counter[tuple[str, str]] = Counter()  # a role may carry the marker of the schema it reads
         for thing in self.desk.ask("sandbox", "remains")["marked"]:
-            seen[_address(thing)] += 1
-        for address, count in seen.items():
+            seen[_address(thing), thing["what"]] += 1
+        for (address, what), count in seen.items():
             if count > 1:
                 self.found["twins"] += 1
-                print(f"round {self.rounds}: {count} of {address}", file=sys.stderr)
+                print(f"round {self.rounds}: {count} {what}s of {address}", file=sys.stderr)
             if address not in recorded:
                 self.found["leaks"] += 1
                 print(f"round {self.rounds}: {address} is not on record", file=sys.stderr)
