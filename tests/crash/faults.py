@@ -92,9 +92,11 @@ class Faults:
         self.land()
         return fault
 
-    async def request(self, life: Life, label: str, check: Callable[[], None], perform: Callable[[], Any]) -> Any:
+    async def request(
+        self, life: Life, label: str, check: Callable[[], None], perform: Callable[[], Any], *, freezes: bool = True
+    ) -> Any:
         """A mutating request to a vendor. A freeze comes before the permit is asked: that is what it guards."""
-        fault = await self.next(life, label)
+        fault = await self.next(life, label, freezes=freezes)
         check()
         if fault is Kind.DIE_BEFORE:
             await life.die()

@@ -17,11 +17,15 @@ from tests.crash.scenario import Spec
 
 
 class Stage(Protocol):
-    """`faults` is set anew when the part that is played with faults begins. `secrets` are in the vault beforehand."""
+    """`faults` is set anew when the part that is played with faults begins. `secrets` are in the vault beforehand.
+
+    `unmarked` are the kinds whose objects can carry no marker.
+    """
 
     faults: Faults
     kinds: Mapping[str, Kind]
     secrets: Mapping[str, Secret]
+    unmarked: frozenset[str]
     root: str
 
     def wanted(self, spec: Spec, owner: Owner) -> Sequence[Desired]: ...

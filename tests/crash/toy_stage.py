@@ -61,6 +61,7 @@ class ToyStage:
     """Implements stage.Stage."""
 
     secrets: Mapping[str, Secret] = {TOKEN_PATH: Secret("the-token-of-acme")}
+    unmarked: frozenset[str] = frozenset()
     root = ""
 
     def __init__(self, clock: VirtualClock, kinds: Mapping[str, Kind]) -> None:

@@ -135,6 +135,7 @@ class Bench:
         return RunWorld(**(given | extra))
 
     async def hold(self, plan: str = "", mode: Mode = Mode.APPLY) -> Hold:
+        await self.store.break_lease(TENANT, by="test", steal=True)
         lease = await self.store.take_lease(UID, holder="test", operation="apply", ttl=1e6)
         self.runs += 1
         return Hold(lease.fence(), self.permit, f"R-{self.runs}", plan, mode)

@@ -356,7 +356,7 @@ async def test_a_stale_fence_stops_the_tenant_too() -> None:
     b = await bench()
     plan = await b.plan(small())
     hold = await b.hold()
-    await b.store.take_lease(hold.fence.uid, holder="test", operation="apply", ttl=60)
+    await b.hold()
     result = await run_tenant(plan, b.world(), recorded=await b.recorded(), hold=hold)
     assert "another run" in result.stopped
     assert b.there() == []
