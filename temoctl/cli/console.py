@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -80,7 +81,12 @@ def _styled(stream: TextIO) -> bool:
 def ask(question: str, *, default: str = "") -> str:
     """One line from the person at the terminal; end of input reads as the default."""
     hint = f" [{default}]" if default else ""
-    sys.stdout.write(f"{question}{hint}: ")
-    sys.stdout.flush()
-    answer = sys.stdin.readline()
+    # An event loop only takes a note of Ctrl-C, and looks at it when it turns again: here it must count at once.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sys.stdout.write(f"{question}{hint}: ")
+        sys.stdout.flush()
+        answer = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
     return answer.strip() or default
