@@ -9,7 +9,6 @@ Must not know why something is written.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -105,15 +104,6 @@ ORDER BY e.n
 """
 
 
-@dataclass(slots=True)
-class Batch:
-    """What one write comes to, as rows for the statements above."""
-
-    begun: list[dict[str, Any]] = field(default_factory=list)
-    ended: list[Finish] = field(default_factory=list)
-    plain: list[Finish] = field(default_factory=list)  # changes of record without an intent
-
-
 class PostgresJournal:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -136,11 +126,12 @@ class PostgresJournal:
             held = await connection.execute(FENCES, [Jsonb([_fenced(one) for one in fences])])
             if begun:
                 await connection.execute(INTENTS, [Jsonb(begun)])
-            ended = await connection.execute(ENDINGS, [Jsonb([_ending(one) for one in ending.values()])])
-            known = await connection.execute(KNOWN, [list(ending)])
+            if ending:
+                ended = await connection.execute(ENDINGS, [Jsonb([_ending(one) for one in ending.values()])])
+                known = await connection.execute(KNOWN, [list(ending)])
             valid = {Fence(row["tenant_uid"], row["epoch"]) for row in await held.fetchall()}
-            newly = {row["intent"] for row in await ended.fetchall()}
-            there = {row["intent"] for row in await known.fetchall()}
+            newly = {row["intent"] for row in await ended.fetchall()} if ending else set()
+            there = {row["intent"] for row in await known.fetchall()} if ending else set()
         fresh = [
             one
             for one in finishes
@@ -165,10 +156,14 @@ class PostgresJournal:
                 await connection.execute(STEPS, [Jsonb(steps)])
             if not last:
                 return
-            stored = await connection.execute(RECORDS, [Jsonb(kept)])
-            removed = await connection.execute(REMOVED, [Jsonb(gone)])
-            changed = {(row["tenant_uid"], row["address"]) for row in await stored.fetchall()}
-            changed |= {(row["tenant_uid"], row["address"]) for row in await removed.fetchall()}
+            stored = await connection.execute(RECORDS, [Jsonb(kept)]) if kept else None
+            removed = await connection.execute(REMOVED, [Jsonb(gone)]) if gone else None
+            changed = {
+                (row["tenant_uid"], row["address"])
+                for cursor in (stored, removed)
+                if cursor is not None
+                for row in await cursor.fetchall()
+            }
             if changed:
                 await connection.execute(SERIALS, [sorted({uid for uid, _ in changed})])
             told = [

@@ -281,41 +281,47 @@ CREATE TABLE temoctl.read_audit (
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- On whose behalf a statement runs. Settings are believed only of logins that could do anything anyway.
+-- PL/pgSQL, because it keeps its plans: these are asked in every statement. In them current_user is their owner.
 
 CREATE FUNCTION temoctl.own_manager() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT m.name FROM temoctl.managers m WHERE m.db_role = session_user
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT m.name FROM temoctl.managers m WHERE m.db_role = session_user);
+END $$;
 
 CREATE FUNCTION temoctl.is_trusted_login() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT temoctl.own_manager() IS NULL
-    AND (session_user = 'temoctl_service'
-         OR pg_has_role(session_user, (SELECT nspowner FROM pg_namespace WHERE nspname = 'temoctl'), 'MEMBER'))
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (session_user = 'temoctl_service' OR pg_has_role(session_user, current_user, 'MEMBER'))
+    AND temoctl.own_manager() IS NULL;
+END $$;
 
 CREATE FUNCTION temoctl.is_operator() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT temoctl.is_trusted_login() AND coalesce(current_setting('temoctl.role', true), '') IN ('admin', 'ci')
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN coalesce(current_setting('temoctl.role', true), '') IN ('admin', 'ci') AND temoctl.is_trusted_login();
+END $$;
 
 CREATE FUNCTION temoctl.acting_manager() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN coalesce(
     nullif(temoctl.own_manager(), ''),
-    CASE WHEN temoctl.is_trusted_login() AND current_setting('temoctl.role', true) = 'manager'
-      THEN nullif(current_setting('temoctl.principal', true), '') END)
-$$;
+    CASE WHEN current_setting('temoctl.role', true) = 'manager' AND temoctl.is_trusted_login()
+      THEN nullif(current_setting('temoctl.principal', true), '') END);
+END $$;
 
 CREATE FUNCTION temoctl.is_somebody() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT temoctl.is_operator() OR temoctl.acting_manager() IS NOT NULL
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN temoctl.is_operator() OR temoctl.acting_manager() IS NOT NULL;
+END $$;
 
 CREATE FUNCTION temoctl.platform_uid() RETURNS text
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-  SELECT tenant_uid FROM temoctl.tenants WHERE tenant = 'platform' AND status = 'living'
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT tenant_uid FROM temoctl.tenants WHERE tenant = 'platform' AND status = 'living');
+END $$;
 
 -- Makes a manager's name known (without a login), for those who may.
 CREATE FUNCTION temoctl.know_manager(wanted text) RETURNS void
