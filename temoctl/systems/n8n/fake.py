@@ -24,7 +24,6 @@ from temoctl.systems.n8n.fake_rows import (
     Row,
     editor_page,
     listed_credential,
-    listed_workflow,
     new_workflow,
     no_permission,
     not_licensed,
@@ -34,6 +33,8 @@ from temoctl.systems.n8n.fake_rows import (
     received,
     says,
     shown_credential,
+    shown_workflow,
+    workflow_answer,
     wrong_method,
 )
 from temoctl.systems.n8n.fake_rules import (
@@ -234,11 +235,11 @@ class FakeN8n(FakeHttp):
             rows = [row for row in rows if row["name"] == request.query["name"]]
         if "active" in request.query:
             rows = [row for row in rows if row["active"] is (request.query["active"] == "true")]
-        return self._page(request, "workflows", rows, listed_workflow)
+        return self._page(request, "workflows", rows, lambda row: shown_workflow(row, "list", request.query))
 
     async def _get_workflow(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
-        return says(404, "Not Found") if row is None else FakeResponse(200, row)
+        return says(404, "Not Found") if row is None else workflow_answer(request, "get", row)
 
     async def _create_workflow(self, request: FakeRequest) -> FakeResponse:
         body = request.json
@@ -248,7 +249,7 @@ class FakeN8n(FakeHttp):
         ref = self._id()
         row = new_workflow(ref, self._uuid(), self._stamp(), body, self._named(body["nodes"]))
         self.workflows[ref] = row
-        return FakeResponse(200, row)
+        return workflow_answer(request, "create", row)
 
     async def _update_workflow(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
@@ -275,7 +276,7 @@ class FakeN8n(FakeHttp):
             fresh |= published(fresh)
             self.publication.enqueue(ref)
         self.workflows[ref] = fresh
-        return FakeResponse(200, fresh)
+        return workflow_answer(request, "update", fresh)
 
     async def _delete_workflow(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
@@ -286,7 +287,7 @@ class FakeN8n(FakeHttp):
         if self.publication.in_flight(ref):
             return says(409, "Workflow is still being unpublished. Please try again in a few moments.")
         self.executions = [one for one in self.executions if one["workflowId"] != ref]
-        return FakeResponse(200, self.workflows.pop(ref))
+        return workflow_answer(request, "delete", self.workflows.pop(ref))
 
     async def _activate(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
@@ -301,7 +302,7 @@ class FakeN8n(FakeHttp):
             return says(409, "There is a conflict with one of the webhooks.")
         self.workflows[ref] = {**row, **published(row)}
         self.publication.enqueue(ref)
-        return FakeResponse(200, self.workflows[ref])
+        return workflow_answer(request, "publish", self.workflows[ref])
 
     def _path_taken(self, row: Row) -> bool:
         hooks = (self.publication.hooks.get(str(node.get("webhookId"))) for node in outside_triggers(row["nodes"]))
@@ -311,21 +312,21 @@ class FakeN8n(FakeHttp):
         row = self.workflows.get(ref)
         if row is None:
             return no_permission("deactivate")
-        return FakeResponse(200, self._unpublish(row))
+        return workflow_answer(request, "publish", self._unpublish(row))
 
     async def _archive(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
         if row is None:
             return no_permission("archive")
         self.workflows[ref] = {**self._unpublish(row), "isArchived": True}
-        return FakeResponse(200, self.workflows[ref])
+        return workflow_answer(request, "publish", self.workflows[ref])
 
     async def _unarchive(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
         if row is None:
             return no_permission("unarchive")
         self.workflows[ref] = {**row, "isArchived": False}
-        return FakeResponse(200, self.workflows[ref])
+        return workflow_answer(request, "publish", self.workflows[ref])
 
     def _unpublish(self, row: Row) -> Row:
         if row["activeVersionId"] is not None:

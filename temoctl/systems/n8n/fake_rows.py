@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from temoctl.systems.fake_http import FakeResponse
+from temoctl.systems.fake_http import FakeRequest, FakeResponse
 
 VERSION = "2.40.7"
 _LARGEST_PAGE = 250
@@ -21,7 +21,7 @@ def new_workflow(ref: str, version: str, now: str, body: Mapping[str, Any], node
     row |= {"createdAt": now, "updatedAt": now, "isArchived": False, "versionId": version, "versionCounter": 1}
     row |= {"sourceWorkflowId": None, "triggerCount": 0, "nodes": nodes, "connections": body["connections"]}
     row |= {"nodeGroups": body.get("nodeGroups", []), "settings": body["settings"], "staticData": None}
-    return row | {"meta": None, "tags": [], "shared": [], "activeVersion": None, "parentFolder": None}
+    return row | {"pinData": None, "meta": None, "tags": [], "shared": [], "activeVersion": None, "parentFolder": None}
 
 
 def received(ref: str, workflow: str, node: str, now: str, payload: Any) -> Row:
@@ -74,13 +74,30 @@ def published(row: Row) -> Row:
     return {"active": True, "activeVersionId": row["versionId"], "activeVersion": version}
 
 
-def listed_workflow(row: Row) -> Row:
-    left_out = ("description", "versionCounter", "sourceWorkflowId", "parentFolder")
+_LEFT_OUT = {
+    "create": (),
+    "get": ("parentFolder",),
+    "update": ("parentFolder",),
+    "publish": ("parentFolder", "tags"),
+    "delete": ("parentFolder", "tags", "activeVersion"),
+    "list": ("parentFolder", "description", "versionCounter", "sourceWorkflowId"),
+}
+"""Each call of the API shows a little less of a workflow than creating it does."""
+
+
+def shown_workflow(row: Row, call: str, query: Mapping[str, str]) -> Row:
+    left_out = set(_LEFT_OUT[call])
+    if query.get("excludePinnedData") == "true":
+        left_out.add("pinData")
     shown = {key: value for key, value in row.items() if key not in left_out}
-    if row["activeVersion"]:
+    if call == "list" and row["activeVersion"]:
         version = row["activeVersion"].items()
         shown["activeVersion"] = {key: value for key, value in version if key != "workflowPublishHistory"}
     return shown
+
+
+def workflow_answer(request: FakeRequest, call: str, row: Row) -> FakeResponse:
+    return FakeResponse(200, shown_workflow(row, call, request.query))
 
 
 def listed_credential(row: Row) -> Row:

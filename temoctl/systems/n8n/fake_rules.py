@@ -95,7 +95,8 @@ def wrong_workflow(body: Any) -> str | None:
             return f"request/body/{key} is read-only"
     for key in ("name", "nodes", "connections", "settings"):
         if key not in body:
-            return f"request/body must have required property '{key}'"
+            odd = "request/body/connections must be object"
+            return odd if key == "connections" else f"request/body must have required property '{key}'"
     surplus = sorted(body.keys() - _WORKFLOW_KEYS)
     if surplus:
         return f"request/body Unrecognized key(s) in object: '{surplus[0]}'"

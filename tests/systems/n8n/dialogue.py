@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from tests.systems.n8n.samples import DEAD_TOKEN, HOOK, TOKEN, called, ingress, link, node
@@ -30,13 +30,14 @@ class Transcript:
 
     def __init__(self, ask: Ask, settle: Settle) -> None:
         self._ask, self.settle = ask, settle
-        self.lines: list[str] = []
+        self.lines: list[Any] = []
         self._ids: dict[str, str] = {}
 
     async def say(self, method: str, path: str, body: Any = None) -> Any:
         status, answer = await self._ask(method, path, body)
         told = self._plain(answer)
-        self.lines.append(self._same(f"{method} {path} -> {status} {json.dumps(told, sort_keys=True)}"))
+        line = {"asked": f"{method} {path}", "status": status, "answer": told}
+        self.lines.append(json.loads(self._same(json.dumps(line))))
         return answer
 
     def _plain(self, tree: Any) -> Any:
@@ -51,6 +52,19 @@ class Transcript:
 
     def _same(self, text: str) -> str:
         return _ID.sub(lambda found: self._ids.setdefault(found[0], f"<id {len(self._ids)}>"), text)
+
+
+def differences(real: Any, fake: Any, place: str = "") -> Iterator[str]:
+    """Where two transcripts differ, one line each."""
+    if isinstance(real, dict) and isinstance(fake, dict):
+        for key in sorted(real.keys() | fake.keys()):
+            yield from differences(real.get(key, "<none>"), fake.get(key, "<none>"), f"{place}.{key}")
+    elif isinstance(real, list) and isinstance(fake, list) and len(real) == len(fake):
+        for number, (one, other) in enumerate(zip(real, fake, strict=True)):
+            told = f" ({one['asked']})" if isinstance(one, dict) and "asked" in one else ""
+            yield from differences(one, other, f"{place}[{number}]{told}")
+    elif real != fake:
+        yield f"{place}: real {json.dumps(real)[:300]} but the stand-in {json.dumps(fake)[:300]}"
 
 
 async def converse(talk: Transcript, bot_api: str) -> None:
