@@ -162,8 +162,11 @@ class SecretVault(Vault, Protocol):
 class Store(Protocol):
     """`journal` and `vault` share the store's connection pool and principal."""
 
-    journal: Journal
-    vault: SecretVault
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def vault(self) -> SecretVault: ...
 
     def keyed_hash(self, purpose: str, text: str) -> str:
         """A hash that only this installation's key holders can make: for claims and for comparing secrets."""
