@@ -7,11 +7,11 @@ from temoctl.blueprint.builder import Builder
 from temoctl.blueprint.context import Blueprint, BlueprintContext
 from temoctl.blueprint.files import sha256_of
 from temoctl.blueprint.knowledge_base import BUCKET
+from temoctl.blueprint.template import unusable
 from temoctl.blueprint.tenant_workflow import SESSIONS
 from temoctl.blueprint.text import FreeText
 from temoctl.blueprint.workflows import workflow
 from temoctl.model.address import PLATFORM
-from temoctl.model.diagnostic import Where
 from temoctl.model.identity import object_name
 from temoctl.spec.platform_spec import PlatformSpec
 
@@ -42,7 +42,7 @@ def _databases(builder: Builder) -> None:
     try:
         digest = sha256_of(template)
     except OSError as error:
-        builder.problem("TEMO451", "the template sessions.sql can't be used", Where(str(template)), detail=str(error))
+        builder.trouble(unusable(template, error.strerror or type(error).__name__))
         return
     builder.add(
         builder.address(SESSIONS, "shared"),

@@ -39,7 +39,13 @@ def load(path: Path) -> Json:
         why = error.strerror or type(error).__name__
     except ValueError as error:
         why = f"it isn't JSON: {error}"
-    raise UserError("TEMO451", f"the template {path.name} can't be used", detail=why, where=Where(str(path)))
+    raise unusable(path, why)
+
+
+def unusable(path: Path, why: str) -> UserError:
+    """A template (or the binding beside it) that is no template."""
+    fix = "take the one that ships with temoctl, or export it from the n8n editor again"
+    return UserError("TEMO451", f"the template {path.name} can't be used", detail=why, fix=fix, where=Where(str(path)))
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from temoctl.blueprint.builder import Builder
-from temoctl.blueprint.template import Values, load, render
+from temoctl.blueprint.template import Values, load, render, unusable
 from temoctl.blueprint.text import inert
 from temoctl.model.address import Address
 from temoctl.model.diagnostic import Where
@@ -67,12 +67,7 @@ class _Filling:
     def props(self) -> dict[str, Json]:
         whole = load(self.path)
         if not isinstance(whole, dict) or not isinstance(whole.get("nodes"), list):
-            raise UserError(
-                "TEMO451",
-                f"the template {self.path.name} can't be used",
-                detail="it isn't a workflow: it has no list of nodes",
-                where=Where(str(self.path)),
-            )
+            raise unusable(self.path, "it isn't a workflow: it has no list of nodes")
         done = render(self.path, self.values, only=_OWNED)
         props = {name: done.get(name, {}) for name in _OWNED}
         props["nodes"] = [self._node(one) for one in props["nodes"]]
@@ -142,7 +137,5 @@ def _read_binding(path: Path, mtime: int, size: int) -> Mapping[str, Any]:
     except yaml.YAMLError:
         found = None
     if not isinstance(found, dict):
-        raise UserError(
-            "TEMO451", f"the binding {path.name} can't be used", detail="it isn't YAML", where=Where(str(path))
-        )
+        raise unusable(path, "it isn't YAML, or not a mapping")
     return found
