@@ -8,9 +8,11 @@ credential passes.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from temoctl.engine.ports import Clock
 from temoctl.engine.protocol import ProbeResult, Readiness, Ready, Target
 from temoctl.model.errors import TemoError
 from temoctl.systems.n8n.client import N8nApi
@@ -27,14 +29,17 @@ from temoctl.systems.n8n.workflows import (
 TESTED = frozenset({"telegramApi", "postgres", "openAiApi", "supabaseApi"})
 """Credential types whose test n8n has and that temoctl uses; for others its answer would prove nothing."""
 
+_TRIALS, _PAUSE = 3, 0.5
+
 _READY = Ready(Readiness.READY)
 
 
 class Health:
     """`refused` are n8n's words about workflows it wouldn't publish (see effects.Effects)."""
 
-    def __init__(self, api: N8nApi, refused: dict[str, str]) -> None:
-        self._api, self._refused = api, refused
+    def __init__(self, api: N8nApi, clock: Clock, refused: dict[str, str]) -> None:
+        self._api, self._clock, self._refused = api, clock, refused
+        self._trying = asyncio.Lock()
 
     # --- ready
 
@@ -90,13 +95,23 @@ class Health:
         return None
 
     async def _trial(self, kind: str, ref: str) -> str | None:
-        """n8n's words when it couldn't use a credential; None when it could, or has no way to try."""
+        """n8n's words when it couldn't use a credential; None when it could, or has no way to try.
+
+        Two tests at once disturb each other inside n8n ("Node not found", measured), and others may be testing too: so
+        ours go one by one, and a failure counts when it repeats.
+        """
         if kind not in TESTED:
             return None
-        result = await self._api.test_credential(ref)
-        if result is None or result.get("status") == "OK":
-            return None
-        return str(result.get("message") or "no reason given")
+        words = ""
+        for attempt in range(_TRIALS):
+            if attempt:
+                await self._clock.sleep(_PAUSE)
+            async with self._trying:
+                result = await self._api.test_credential(ref)
+            if result is None or result.get("status") == "OK":
+                return None
+            words = str(result.get("message") or "no reason given")
+        return words
 
     # --- probes
 
