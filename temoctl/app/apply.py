@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from temoctl.app import guard
 from temoctl.app.certificate import Certificate, certify
@@ -41,15 +41,13 @@ async def apply_plan(
     *,
     crew: Crew,
     allow: Sequence[str] = (),
-    encoded: str = "",
     parallelism: int = TENANTS_AT_ONCE,
     compare: bool = False,
 ) -> Applied:
     """Carry a plan out. `compare`: the plan is an older one, so what it depends on is compared with now."""
     plan = planned.plan
     guard.check_whole(plan)
-    text = encoded or planfile.encode(plan, await world.store.plan_key())
-    work = _Work(world, planned, crew, tuple(allow), text, world.place, compare)
+    work = _Work(world, planned, crew, tuple(allow), await world.store.plan_key(), world.place, compare)
     todo = [one for one in plan.tenants if worth_running(one, plan.mode)]
     for one in todo:
         guard.check_unprotected(one, plan.mode)
@@ -80,7 +78,7 @@ class _Work:
     planned: Planned
     crew: Crew
     allow: tuple[str, ...]
-    text: str
+    key: bytes
     place: Place
     compare: bool
 
@@ -89,7 +87,8 @@ class _Work:
         wanted: Mapping[str, Wanted] = self.planned.wanted
         claims: Sequence[Claim] = self.planned.claims
         with_platform = any(one.tenant == PLATFORM for one in self.planned.plan.tenants)
-        request = ReconcileRequest(self.place, plan.tenant, self.text, self.allow)
+        mine = replace(self.planned.plan, tenants=(plan,))
+        request = ReconcileRequest(self.place, plan.tenant, planfile.encode(mine, self.key), self.allow)
         inputs = wanted[plan.tenant].inputs if self.compare and plan.tenant in wanted else None
         try:
             return await reconcile(
