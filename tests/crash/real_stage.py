@@ -20,11 +20,10 @@ from temoctl.engine.throttle import Throttle
 from temoctl.model.address import Address
 from temoctl.model.identity import Marker, Owner, object_name
 from temoctl.model.kind import Kind
-from temoctl.model.resource import Desired, Observed, Presence
+from temoctl.model.resource import Desired, Observed, Presence, Recorded
 from temoctl.model.secret import Secret
 from temoctl.model.value import Json, Props, ref
 from temoctl.sheets import file_digest
-from temoctl.systemdata.memory_state import MemoryState
 from temoctl.systems.fake_http import FakeHttp, FakeRequest, Fault, InProcess
 from temoctl.systems.n8n import plugin as n8n
 from temoctl.systems.n8n.fake import FakeN8n
@@ -187,16 +186,16 @@ class RealStage:
         self.faults = faults
         return sorted(found)
 
-    def broken(self, state: MemoryState, uid: str) -> Sequence[str]:
+    def broken(self, records: Mapping[Address, Recorded], secrets: Mapping[str, Secret]) -> Sequence[str]:
         """Passwords of the databases that the vault doesn't have. What else must work, the probes say."""
         found = []
-        for (_, where), record in state.resources.items():
+        for where, record in records.items():
             path = {"schema": "supabase/knowledge-role", "seat": "supabase/sessions-role"}.get(where.kind)
             if path is None:
                 continue
             home = self._knowledge if where.kind == "schema" else self._sessions
             role = home.roles.get(str(record.outputs["role"]))
-            if role is None or role.password != state.secrets[uid, path][-1].value:
+            if role is None or role.password != secrets[path]:
                 found.append(f"{where}: its password is not what the vault has")
         return found
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,9 +31,8 @@ from temoctl.model.plan import Mode, RecordedTenant, TenantPlan, View
 from temoctl.model.resource import Desired, Observed
 from temoctl.model.value import UNKNOWN, Json, secret_ref, substitute
 from temoctl.planner import plan_tenant
-from temoctl.systemdata.memory import MemoryStore
-from temoctl.systemdata.memory_state import MemoryState
-from temoctl.systemdata.ports import LeaseState, Principal
+from temoctl.systemdata.ports import LeaseState, Store
+from tests.crash.books import Books, LifeStore, MemoryBooks, PatientClock
 from tests.crash.faults import Fault, Faults, Life
 from tests.crash.scenario import SCENARIOS, TENANT, Name, Scenario, Spec
 from tests.crash.stage import Stage
@@ -45,7 +44,6 @@ MakeStage = Callable[[VirtualClock, ChangeKinds], Stage]
 
 TTL = 60.0
 MOST_RUNS = 10
-WHO = Principal("table")
 
 
 @dataclass
@@ -84,21 +82,21 @@ class _AtOnce(ThreadPoolExecutor):
 class Simulation:
     """One schedule's durable world and the lives that act on it."""
 
-    def __init__(self, stage: MakeStage, scenario: Scenario, schedule: tuple[Fault, ...], variant: Variant) -> None:
+    store: Store
+    owner: Owner
+
+    def __init__(
+        self, stage: MakeStage, books: Books, scenario: Scenario, schedule: tuple[Fault, ...], variant: Variant
+    ) -> None:
         self.scenario, self.variant, self.schedule = scenario, variant, schedule
-        self.clock = VirtualClock()
-        self.ids = SeededIds(7)
-        self.state = MemoryState()
+        self.clock, self.ids = PatientClock(), SeededIds(7)
+        self._books = books
         self.stage = stage(self.clock, variant.kinds)
         self.verdict = Verdict(schedule)
         self._lives: list[Life] = []  # held, so that what waits in a dead one isn't swept away
         self._frozen: list[tuple[Life, asyncio.Task[bool]]] = []
         self._plan: TenantPlan | None = None
         self._last_words = ""
-
-    @property
-    def owner(self) -> Owner:
-        return Owner(self.state.installation, UID)
 
     async def run(self) -> Verdict:
         asyncio.get_running_loop().set_default_executor(_AtOnce())
@@ -118,14 +116,15 @@ class Simulation:
         await self._to_rest(self.scenario.then, self.scenario.mode, resumed=False)
         await self._judge("looked at again")
         await self._works()
+        await self.store.close()
         return self.verdict
 
     async def _prepare(self) -> None:
-        quiet = self._store(Life())
-        await quiet.installation()
-        await quiet.register(TENANT, UID, manager="", by="table")
+        self.store = await self._books.open(self.clock, self.ids)
+        self.owner = Owner(await self.store.installation(), UID)
+        await self.store.register(TENANT, UID, manager="", by="table")
         for path, secret in self.stage.secrets.items():
-            await quiet.vault.put(UID, path, secret, by="table")
+            await self.store.vault.put(UID, path, secret, by="table")
 
     async def _to_rest(self, spec: Spec, mode: Mode, *, resumed: bool) -> None:
         self._plan = None
@@ -162,18 +161,9 @@ class Simulation:
 
     # --- one life
 
-    def _store(self, life: Life) -> MemoryStore:
-        async def effect(label: str, perform: Callable[[], Awaitable[Any]]) -> Any:
-            if label in ("journal.write", "vault.ensure"):
-                return await self.stage.faults.commit(life, label, perform)
-            await life.pass_if_alive()
-            return await perform()
-
-        return MemoryStore(self.state, WHO, clock=self.clock, ids=self.ids, effect=effect)
-
     async def _live(self, life: Life, wanted: Sequence[Desired], mode: Mode, *, resumed: bool) -> bool:
         """One run of the program; True when there was nothing left to do."""
-        store = self._store(life)
+        store: Store = LifeStore(self.store, self.clock, lambda: self.stage.faults, life)
         # No waiting for a dead holder's lease to run out: time would hide what the settle window is for.
         await store.break_lease(TENANT, by="table", steal=True)
         lease = await store.take_lease(UID, holder="table", operation=mode.value, ttl=TTL)
@@ -190,7 +180,7 @@ class Simulation:
                 self._last_words = f"{error.code} {error.summary}"
                 return False
 
-    async def _hold(self, life: Life, store: MemoryStore, hold: Hold, wanted: Sequence[Desired], resumed: bool) -> bool:
+    async def _hold(self, life: Life, store: Store, hold: Hold, wanted: Sequence[Desired], resumed: bool) -> bool:
         systems = {name: self.variant.system(one) for name, one in (await self.stage.systems(life)).items()}
         try:
             world = self._world(store, systems)
@@ -217,8 +207,8 @@ class Simulation:
         if listed != len(plan.steps):
             self.verdict.wrong.append(f"{len(plan.steps)} steps, but {listed} in the lists")
 
-    def _world(self, store: MemoryStore, systems: Mapping[str, System]) -> RunWorld:
-        journal = GroupJournal(self.variant.journal(store.journal, self.state), self.clock)
+    def _world(self, store: Store, systems: Mapping[str, System]) -> RunWorld:
+        journal = GroupJournal(self.variant.journal(store), self.clock)
         return RunWorld(
             systems=systems,
             kinds=self.stage.kinds,
@@ -227,7 +217,7 @@ class Simulation:
             clock=self.clock,
             ids=self.ids,
             sink=lambda _: None,
-            installation=self.state.installation,
+            installation=self.owner.installation,
             places=FairPlaces(1),
             patience=self.variant.patience,
             root=self.stage.root,
@@ -236,7 +226,7 @@ class Simulation:
     async def _planned(
         self,
         systems: Mapping[str, System],
-        store: MemoryStore,
+        store: Store,
         recorded: RecordedTenant,
         wanted: Sequence[Desired],
         hold: Hold,
@@ -266,8 +256,9 @@ class Simulation:
 
     async def _judge(self, when: str) -> None:
         """Nothing with our marker that isn't on record or covered by an open intent; at rest one of each."""
-        records = {address: record.ref for (_, address), record in self.state.resources.items()}
-        covered = {row.intent.address for row in self.state.intents.values() if row.ending is None}
+        recorded = await self.clock.during(self.store.load([TENANT]))
+        records = {address: record.ref for address, record in recorded[TENANT].resources.items()}
+        covered = {intent.address for intent in await self.clock.during(self.store.journal.open_intents(UID))}
         there = await self.stage.things()
         for address, ref in there:
             if records.get(address) != ref and address not in covered:
@@ -289,7 +280,9 @@ class Simulation:
         }
         for address in sorted(made ^ there):
             self.verdict.wrong.append(f"{address} is {'missing' if address in made else 'left over'}")
-        self.verdict.wrong += self.stage.broken(self.state, UID)
+        records = (await self.clock.during(self.store.load([TENANT])))[TENANT].resources
+        secrets = {path: await self.store.vault.get(UID, path) for path in await self.store.vault.versions(UID)}
+        self.verdict.wrong += self.stage.broken(records, secrets)
 
 
 async def targets_of(
@@ -297,7 +290,7 @@ async def targets_of(
     recorded: RecordedTenant,
     owner: Owner,
     kinds: Mapping[str, Kind],
-    store: MemoryStore,
+    store: Store,
 ) -> list[Target]:
     """What a snapshot looks at: everything desired or recorded, as app.snapshot builds it."""
 
@@ -323,8 +316,12 @@ def toys(clock: VirtualClock, change: ChangeKinds) -> Stage:
 
 
 def simulate(
-    scenario: Name, schedule: tuple[Fault, ...], variant: Variant | None = None, stage: MakeStage = toys
+    scenario: Name,
+    schedule: tuple[Fault, ...],
+    variant: Variant | None = None,
+    stage: MakeStage = toys,
+    books: Books | None = None,
 ) -> Verdict:
     """Play one schedule in a loop of its own."""
-    simulation = Simulation(stage, SCENARIOS[scenario], schedule, variant or RIGHT)
+    simulation = Simulation(stage, books or MemoryBooks(), SCENARIOS[scenario], schedule, variant or RIGHT)
     return asyncio.run(simulation.run())

@@ -9,9 +9,8 @@ from temoctl.engine.protocol import System
 from temoctl.model.address import Address
 from temoctl.model.identity import Owner
 from temoctl.model.kind import Kind
-from temoctl.model.resource import Desired
+from temoctl.model.resource import Desired, Recorded
 from temoctl.model.secret import Secret
-from temoctl.systemdata.memory_state import MemoryState
 from tests.crash.faults import Faults, Life
 from tests.crash.scenario import Spec
 
@@ -42,6 +41,6 @@ class Stage(Protocol):
         """Every object that carries a marker of the tenant, as (address, ref), seen by a look without faults."""
         ...
 
-    def broken(self, state: MemoryState, uid: str) -> Sequence[str]:
-        """What is there and recorded, but doesn't work."""
+    def broken(self, records: Mapping[Address, Recorded], secrets: Mapping[str, Secret]) -> Sequence[str]:
+        """What is there and recorded, but doesn't work. `secrets` are the newest ones in the vault, by path."""
         ...

@@ -9,10 +9,9 @@ from temoctl.engine.protocol import System
 from temoctl.model.address import Address
 from temoctl.model.identity import Owner
 from temoctl.model.kind import Kind
-from temoctl.model.resource import Desired
+from temoctl.model.resource import Desired, Recorded
 from temoctl.model.secret import Secret
 from temoctl.model.value import Props, ref
-from temoctl.systemdata.memory_state import MemoryState
 from tests.crash.faults import Faults, Life
 from tests.crash.scenario import TENANT, Spec
 from tests.crash.toy import KINDS, Toy, Vendor
@@ -89,16 +88,16 @@ class ToyStage:
     async def things(self) -> Sequence[tuple[Address, str]]:
         return [(address(kind, thing.marker.name), ref) for (kind, ref), thing in self.vendor.things.items()]
 
-    def broken(self, state: MemoryState, uid: str) -> Sequence[str]:
+    def broken(self, records: Mapping[Address, Recorded], secrets: Mapping[str, Secret]) -> Sequence[str]:
         """Secrets that nobody knows, a flow whose key was taken away, a record of what never was."""
         found = []
         for (kind, _), thing in self.vendor.things.items():
             where = address(kind, thing.marker.name)
-            record = state.resources.get((uid, where))
+            record = records.get(where)
             if record is None:
                 continue
             for name, secret in thing.hidden.items():
-                if secret != state.secrets[uid, record.props[name]["$secret"]][-1].value:
+                if secret != secrets[record.props[name]["$secret"]]:
                     found.append(f"{where}: its {name} is not what the vault has")
             if kind == "hook" and record.outputs.get("issued") != thing.issued:
                 found.append(f"{where}: its secret was never seen")

@@ -12,7 +12,7 @@ from temoctl.engine.protocol import Call, Outcome, System
 from temoctl.engine.retry import Patience
 from temoctl.model.errors import UnknownOutcome
 from temoctl.model.kind import Kind
-from temoctl.systemdata.memory_state import MemoryState
+from temoctl.systemdata.ports import Store
 
 UID = "t" * 16
 
@@ -22,7 +22,7 @@ class Variant:
     """One way to build the engine's surroundings wrongly, to see that the table notices. The default is right."""
 
     name: str = "the engine as it is"
-    journal: Callable[[Journal, MemoryState], Journal] = lambda journal, _: journal
+    journal: Callable[[Store], Journal] = lambda store: store.journal
     system: Callable[[System], System] = lambda system: system
     permit: Callable[[Permit], Permit] = lambda permit: permit
     kinds: Callable[[Mapping[str, Kind]], Mapping[str, Kind]] = lambda kinds: kinds
@@ -53,12 +53,13 @@ class _NoIntents:
 class _NoFence(_NoIntents):
     """Writes are taken from anybody, whatever epoch they come from."""
 
-    def __init__(self, journal: Journal, state: MemoryState) -> None:
-        super().__init__(journal)
-        self._state = state
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.journal)
+        self._store = store
 
     async def write(self, entries: Sequence[Begin | Finish]) -> Sequence[bool]:
-        newest = Fence(UID, self._state.leases[UID].epoch)
+        (lease,) = await self._store.leases()
+        newest = Fence(UID, lease.epoch)
         return await self._journal.write([replace(entry, fence=newest) for entry in entries])
 
 
@@ -88,7 +89,7 @@ def _unsettled(kinds: Mapping[str, Kind]) -> Mapping[str, Kind]:
 
 
 BROKEN = (
-    Variant("state written after each create", journal=lambda journal, _: _NoIntents(journal)),
+    Variant("state written after each create", journal=lambda store: _NoIntents(store.journal)),
     Variant("blind retry", system=_Blind),
     Variant("no fencing", journal=_NoFence, permit=lambda _: _Freely()),
     Variant("no settle window", kinds=_unsettled, patience=Patience(skew=0.0)),
