@@ -41,7 +41,9 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`id` is the address' text, followed by `!delete` for the deleting half of a replace or of a twin.
+    """`id` is the address' text, followed by `!delete` for the deleting half of a replace, `!twin-<ref>` for a twin.
+
+    Steps with such an ending concern the one object that `ref` names, never the record of the address.
 
     `needs` are ids of steps that must be done first. `ref` and `fingerprint` are what was observed when planning;
     `allowance` is the named allowance this step needs (`delete:supabase.table`), "" for none. `repair` marks an
