@@ -9,7 +9,7 @@ from temoctl.model.diagnostic import Where
 from temoctl.model.kind import Impact, ReplaceOrder
 from temoctl.model.money import Money
 from temoctl.model.plan import Mode
-from temoctl.model.resource import Observed, Presence
+from temoctl.model.resource import Doubt, Observed, Presence
 from temoctl.model.step import Action, Drift, FieldChange, Step
 from temoctl.planner import wording
 from temoctl.planner.decide import Reason
@@ -198,7 +198,7 @@ def _drift_summary(draft: Draft, changes: tuple[FieldChange, ...]) -> str:
             return "another object stands in its place"
         case Reason.FOUND:
             return "was exchanged for another object of ours outside temoctl"
-        case Reason.DOUBT if not draft.blocked and draft.finding.views.kind.watched_only:
+        case Reason.DOUBT if seen.doubt is Doubt.FOREIGN and draft.finding.views.kind.watched_only:
             return seen.why
         case Reason.WITNESS if draft.action is Action.WAIT and (changes or not seen.ref):
             return "isn't as it was left"

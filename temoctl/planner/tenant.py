@@ -62,6 +62,10 @@ def plan_tenant(
     `kinds` is keyed by `Kind.key`. `known` answers for references to other tenants (the platform's outputs), with
     `UNKNOWN` where there is none yet; that is fine when the platform is applied in the same run.
     """
+    if mode is Mode.APPLY and recorded.resources and not desired:
+        # Promise 5: an accident with a file must never read as a wish.
+        problems = (*problems, trouble.nothing_desired(tenant, len(recorded.resources)))
+        desired, recorded, view = {}, replace(recorded, resources={}), View({})
     outputs = Outputs(tenant, known)
     sketch = Sketch(uid, recorded, view, kinds, mode, _wanted(desired, recorded, mode), desired, outputs)
     drafts, found = sketch.drafts()

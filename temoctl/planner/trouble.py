@@ -31,6 +31,17 @@ def platform_missing(tenant: str, outside: Mapping[Address, bool]) -> list[Diagn
     ]
 
 
+def nothing_desired(tenant: str, recorded: int) -> Diagnostic:
+    """A spec that asks for nothing, for a tenant that has something: never read as "delete it all"."""
+    return Diagnostic(
+        "TEMO421",
+        f"the spec of {tenant} asks for nothing at all",
+        detail=f"{recorded} resources are on record. An empty or missing spec never means: delete everything.",
+        fix=f"put the spec back; if the tenant is to go, run: temoctl destroy {tenant}",
+        tenant=tenant,
+    )
+
+
 def circle(tenant: str, names: tuple[str, ...]) -> Diagnostic:
     """Resources that need each other in a circle."""
     return Diagnostic(

@@ -34,6 +34,7 @@ _CODES = {
     Reason.UNMARKED: "TEMO406",
     Reason.SEVERAL: "TEMO407",
     Reason.PROTECTED: "TEMO408",
+    Reason.OUTAGE: "TEMO409",
 }
 
 
@@ -52,7 +53,11 @@ def words(finding: Finding, reason: Reason, mode: Mode) -> Words:
     address = finding.views.address
     match reason:
         case Reason.OUTAGE:
-            return Words(seen.why or f"{address.system} doesn't answer", seen.fix or "try again later", seen.code)
+            return Words(
+                seen.why or f"{address.system} doesn't answer",
+                seen.fix or "try again later",
+                seen.code or _CODES[reason],
+            )
         case Reason.DOUBT:
             why = seen.why or f"{address.system} doesn't say whether it is there"
             return Words(why, seen.fix or "run temoctl doctor", seen.code or _CODES[reason])

@@ -22,9 +22,9 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 
 
 @st.composite
-def wishes(draw: st.DrawFn, protect: bool = False) -> dict[Address, Desired]:
+def wishes(draw: st.DrawFn, protect: bool = False, least: int = 0) -> dict[Address, Desired]:
     """Desired resources whose references form no circle, with a witness for some workflow."""
-    chosen = draw(st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=6))
+    chosen = draw(st.lists(st.sampled_from(ADDRESSES), unique=True, min_size=least, max_size=6))
     found: dict[Address, Desired] = {}
     for index, address in enumerate(chosen):
         props: dict[str, Any] = {"name": draw(TEXTS), "fixed": draw(st.sampled_from(["1", "2"]))}

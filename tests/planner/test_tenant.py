@@ -138,7 +138,7 @@ def test_delete_before_create_goes_the_other_way_round() -> None:
 def test_data_needs_an_allowance_and_cant_be_undone() -> None:
     world = applied({SCHEMA: wish(SCHEMA, {"name": "k", "fixed": "1"})})
     world.records[SCHEMA] = replace(world.records[SCHEMA], where=Where("acme.yaml", 41))
-    world.desired = {}
+    world.desired = {FILE: wish(FILE, {})}
     step = step_of(world.plan(), SCHEMA)
     assert (step.action, step.allowance, step.impact, step.reversible) == (
         Action.DELETE,
@@ -317,8 +317,25 @@ def test_an_outage_waits_and_nothing_else_is_held_up() -> None:
     change(world, TENANT, name="new")
     world.doubts[TENANT] = Doubt.OUTAGE
     plan = world.plan()
-    assert step_of(plan, TENANT).action is Action.WAIT
+    assert (step_of(plan, TENANT).action, step_of(plan, TENANT).code) == (Action.WAIT, "TEMO409")
     assert step_of(plan, BOT).action is Action.UPDATE
+
+
+def test_an_empty_spec_never_means_delete_everything() -> None:
+    world = applied()
+    world.desired = {}
+    plan = world.plan()
+    assert plan.steps == () and [one.code for one in plan.problems] == ["TEMO421"]
+    assert plan.serial == len(world.log)
+    assert Simulation({}).plan().problems == ()
+
+
+def test_a_denied_look_is_no_drift() -> None:
+    world = applied()
+    world.doubts[HOOK] = Doubt.DENIED
+    assert world.plan().drift == ()
+    world.doubts[HOOK] = Doubt.FOREIGN
+    assert [one.address for one in world.plan().drift] == [HOOK]
 
 
 def test_a_system_that_is_not_there_is_a_doubt() -> None:
