@@ -13,7 +13,8 @@ from temoctl.sandbox.folder import Folder, write_private
 from temoctl.sandbox.openai import MODEL
 
 LLM_SECRET = "llm/api-key"  # noqa: S105
-DATABASES = ("systemdata", "sessions", "knowledge", "n8n")
+DATABASES = ("systemdata", "sessions", "knowledge")
+"""A real n8n makes one of its own."""
 
 _HEAD = """\
 # The profile `sandbox`, written by `temoctl sandbox start`. It is written again at every start: don't edit it.

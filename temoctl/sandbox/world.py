@@ -204,8 +204,9 @@ async def _postgres(folder: Folder) -> tuple[Server, bool]:
     postgres = EmbeddedPostgres(folder.postgres)
     running = await postgres.running()
     server = running or await postgres.start()
-    for name in platform_file.DATABASES:
-        await server.ensure_database(name)
+    if running is None or not folder.world.exists():  # a start that ended has made them
+        for name in platform_file.DATABASES:
+            await server.ensure_database(name)
     return server, running is None
 
 
