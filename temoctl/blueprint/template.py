@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from temoctl.blueprint.text import FreeText, Misplaced, Quoted, as_identifier, as_json, as_literal, harmless, inert
 from temoctl.model.diagnostic import Where
-from temoctl.model.errors import Bug, UserError
+from temoctl.model.errors import Bug, TemoError, UserError
 from temoctl.model.value import Json
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def render(path: Path, values: Values, *, only: Sequence[str] = ()) -> Json:
     return _node(whole, values, _Place(path.name, str(path), ""))
 
 
+class LeftOver(ValueError):
+    """A placeholder that rendering leaves as it stands."""
+
+
 class _Place:
     """Where in which template we are; `code` when n8n evaluates what stands here."""
 
@@ -75,9 +79,9 @@ class _Place:
     def at(self, part: str, *, code: bool = False) -> _Place:
         return _Place(self.name, self.file, self.path + part, code)
 
-    def wrong(self, code: str, why: str) -> UserError:
+    def wrong(self, code: str, why: str) -> TemoError:
         kind = Bug if code == "TEMO455" else UserError
-        return kind(  # type: ignore[return-value]
+        return kind(
             code,
             f"the template {self.name} can't be filled in",
             detail=f"at {self.path or '$'}: {why}",
@@ -130,6 +134,8 @@ def _text(text: str, values: Values, place: _Place) -> Json:
         filled = _compiled(text, evaluated)(dict(values))
     except TemplateError as error:
         raise place.wrong("TEMO452", error.message or type(error).__name__) from None
+    except LeftOver as error:
+        raise place.wrong("TEMO455", str(error)) from None
     except ValueError as error:
         raise place.wrong("TEMO452", str(error)) from None
     if not evaluated and filled.startswith("="):
@@ -155,7 +161,7 @@ def _compiled(text: str, evaluated: bool) -> Callable[[dict[str, Any]], str]:
     environment = _environment(evaluated)
     for literal in environment.parse(text).find_all(nodes.TemplateData):
         if _marked(literal.data):
-            raise ValueError("a placeholder is left over: its brackets don't match")
+            raise LeftOver("a placeholder would reach n8n as it stands")
     return environment.from_string(text).render
 
 
