@@ -87,7 +87,8 @@ def _lives(pid: int, started: float) -> bool:
 
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and abs(process.create_time() - started) <= _SAME_START
+        alive: bool = process.status() != psutil.STATUS_ZOMBIE
+        return alive and bool(abs(process.create_time() - started) <= _SAME_START)
     except psutil.NoSuchProcess:
         return False
     except psutil.Error:
