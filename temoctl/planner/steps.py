@@ -168,8 +168,8 @@ def _wait_for(draft: Draft) -> str:
     if draft.action is not Action.WAIT:
         return ""
     if draft.reason is Reason.OUTAGE:
-        return f"{draft.address.system} to answer"
-    return f"{draft.label} to be as it should"
+        return f"{draft.address.system} answers"
+    return "set up as it should be"
 
 
 def _depends_on(draft: Draft) -> tuple[Address, ...]:

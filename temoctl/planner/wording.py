@@ -128,8 +128,8 @@ def _witnessed(finding: Finding) -> str:
     if finding.changes:
         return f"it isn't as it should be: {_fields(finding.changes)}"
     if finding.views.seen.presence is Presence.PRESENT:
-        return "it must show that what changes here still works"
-    return "it must show that this works, and it isn't there yet"
+        return "it proves that what changes here still works"
+    return "it proves that this works, and it isn't there yet"
 
 
 def _behind(finding: Finding) -> str:
