@@ -40,9 +40,7 @@ def _evenness(lines: list[str], delimiter: str) -> tuple[float, int]:
             continue
         if any(cell.strip() for cell in record):
             widths.append(len(record))
-    if not widths:
-        return (0.0, 0)
-    width, times = Counter(widths).most_common(1)[0]
+    width, times = Counter(widths).most_common(1)[0] if widths else (1, 0)
     if width == 1:
         return (0.0, 1)
     return (round(times / len(widths), 2) + (0.5 if widths[0] == width else 0.0), width)

@@ -24,6 +24,12 @@ _MARKS = (
 )
 _OLD = ("cp1251", "cp1252", "koi8-r", "cp866")
 _COMMON = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфіїєґў")  # Russian, Ukrainian, Belarusian
+_PAIRS = frozenset(  # as a text, because a list of a hundred words is unreadable
+    """ст но то на ен ов ни ра во ко ро ла по го ре пр ер ал ли не от ка ор та ва ет ос ле ом ть ав ат за ес об ин ль
+    од се че ми до ки ма да ло ск ой ый ий ая ие ые ку ти те ол ан ри ис ди ви бе бо са со че ша ше жи же кр тр мя""".split()
+)
+"""Pairs of letters that are everywhere in Russian and its neighbours, and rare in what a wrong reading gives."""
+
 _WESTERN = frozenset("äöüßéèêëàâáãåçñóòôõíìîïúùûøæœ€£°§©®«»–—’‘“”„…•×ÄÖÜÉÀÇÑ")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -115,9 +121,9 @@ def _score(sample: bytes, name: str) -> float:
             continue
         low = sign.lower()
         if low in _COMMON:
-            score += 1.0 if sign == low else 0.3
+            score += 0.5 if sign == low else 0.3
         elif sign in _WESTERN:
-            score += 0.6
+            score += 0.5
         elif sign not in "\u00a0№₴":
             score -= 2.0
     return score + sum(_word_score(word) for word in _WORD.findall(text))
@@ -127,8 +133,10 @@ def _word_score(word: str) -> float:
     """Words don't mix alphabets, don't go on in capitals after a small letter, and have vowels."""
     if word.isascii():
         return 0.0
+    low = word.lower()
     cyrillic = sum("\u0400" <= sign <= "\u04ff" for sign in word)
     score = -3.0 if 0 < cyrillic < len(word) else 0.0
+    score += 1.5 * sum(a + b in _PAIRS for a, b in itertools.pairwise(low))
     score -= 3.0 * sum(a.islower() and b.isupper() for a, b in itertools.pairwise(word))
     western = sum(sign in _WESTERN for sign in word)
     if western > 2 and western * 2 > len(word):

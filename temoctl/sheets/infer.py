@@ -169,8 +169,10 @@ def reader(kind: ColumnType, style: str) -> Read:
             found = plain_number(value)
         elif isinstance(value, int) and not isinstance(value, bool):
             found = value
+        elif isinstance(value, str):
+            found = to_number(value.strip(), style)
         else:
-            found = to_number(to_text(value).strip(), style)
+            raise ValueError("not a number")  # noqa: TRY004 - a value that does not fit, not a wrong call
         if kind is ColumnType.DECIMAL:
             return found
         if found != int(found):

@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from temoctl.model.value import Json
 
+_DELIMITERS = {"tab": "\t", "\\t": "\t"}
+"""How a tab is written where it would be invisible."""
+
 
 class ColumnType(StrEnum):
     """The types a column may have; the value is what a spec's override says."""
@@ -63,7 +66,7 @@ class ReadOptions:
         return cls(
             sheet=str(tree.get("sheet") or ""),
             encoding=str(tree.get("encoding") or ""),
-            delimiter=str(tree.get("delimiter") or ""),
+            delimiter=_DELIMITERS.get(delimiter := str(tree.get("delimiter") or ""), delimiter),
             header=None if header is None else bool(header),
             columns={str(key): str(value) for key, value in (tree.get("columns") or {}).items()},
         )

@@ -90,7 +90,8 @@ def to_text(value: Cell) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return format(plain_number(value), "f")
+            number = plain_number(value)
+            return str(number) if isinstance(number, int) else format(number, "f")
         case datetime():
             return value.isoformat(sep=" ")
         case None:
