@@ -111,14 +111,14 @@ class TelegramSystem:
         if target.address.kind == "webhook":
             return _webhook_proof(seen)
         if seen.presence is Presence.ABSENT:
-            return Proof(Verdict.RETAINED, "nothing of ours is on the bot; the bot stays with its owner")
+            return Proof(Verdict.RETAINED, "no text of ours is on the bot; the bot stays with its owner")
         if seen.presence is Presence.UNKNOWN:
             return Proof(Verdict.UNVERIFIED, f"{seen.why}: the bot's texts could not be read")
         left = _set_on(seen.props)
         if left:
             return Proof(Verdict.UNVERIFIED, f"still set at Telegram: {', '.join(left)}")
-        looked = ", ".join(field for field in seen.props if field != "name") or "no text"
-        return Proof(Verdict.RETAINED, f"asked for and found empty: {looked}; the bot stays with its owner")
+        looked = ", ".join(field.replace("_", " ") for field in seen.props if field != "name")
+        return Proof(Verdict.RETAINED, f"found empty: {looked or 'nothing to ask for'}; the bot stays with its owner")
 
     async def ready(self, target: Target) -> Ready:
         if target.address.kind != "webhook":
