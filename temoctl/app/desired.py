@@ -57,9 +57,12 @@ class Blueprints:
         if tenant != PLATFORM and (spec is None or problems):
             return Wanted(tenant, owner, new, {}, inputs, manager, (), problems)
         context = self._context(owner, spec, versions)
+        theirs = self._manager(spec, recorded)
+        if any(one.severity is Severity.ERROR for one in theirs):
+            return Wanted(tenant, owner, new, {}, inputs, manager, (), theirs)
         blueprint = platform_resources(context) if spec is None else tenant_resources(spec, context)
         desired = {one.address: one for one in blueprint.resources}
-        found = (*blueprint.problems, *self._manager(spec, recorded))
+        found = (*blueprint.problems, *theirs)
         return Wanted(tenant, owner, new, desired, inputs, manager, tuple(blueprint.not_applied), found)
 
     def _context(self, owner: Owner, spec: TenantSpec | None, versions: Mapping[str, int]) -> BlueprintContext:
@@ -90,17 +93,19 @@ class Blueprints:
 
     def _manager(self, spec: TenantSpec | None, recorded: RecordedTenant) -> tuple[Diagnostic, ...]:
         """DECISIONS 6: SystemData decides who the manager is."""
-        if spec is None or spec.manager is None or not recorded.manager or spec.manager == recorded.manager:
+        who = self._world.principal
+        known = recorded.manager or (who.name if who.role is Role.MANAGER else "")
+        if spec is None or spec.manager is None or not known or spec.manager == known:
             return ()
         where = spec.where("manager")
-        if self._world.principal.role is Role.MANAGER:
+        if who.role is Role.MANAGER:
             return (
                 Diagnostic(
                     "TEMO116",
-                    f"this tenant belongs to {recorded.manager}",
+                    f"the spec gives this tenant to {spec.manager}, and you are {who.name}",
                     where=where,
                     span="another manager",
-                    fix=f"write `manager: {recorded.manager}`, or ask an admin to hand the tenant over",
+                    fix="leave it to its manager, or ask an admin: only an admin or CI can hand a tenant over",
                     tenant=spec.id,
                 ),
             )

@@ -34,7 +34,7 @@ def select_tenants(request: PlanRequest, project: Project, recorded: Mapping[str
     _stop_across_files(request, project)
     written = {*project.tenants, *(one.tenant for one in project.errors if one.tenant)}
     if request.everyone:
-        chosen, notes = _everyone(request.mode, written, set(recorded), who)
+        chosen, notes = _everyone(request.mode, written - _of_others(project, who), set(recorded), who)
     else:
         chosen, notes = _named(request, written, set(recorded)), ()
     if PLATFORM in chosen and request.mode is not Mode.DRIFT:
@@ -71,6 +71,13 @@ def _stop_across_files(request: PlanRequest, project: Project) -> None:
     across = [one for one in project.errors if not one.tenant]
     if across:
         raise Problems(across)
+
+
+def _of_others(project: Project, who: Principal) -> set[str]:
+    """To a manager, "all" means their own: the specs that name somebody else are left out."""
+    if who.role is not Role.MANAGER:
+        return set()
+    return {name for name, spec in project.tenants.items() if spec.manager not in (None, who.name)}
 
 
 def _everyone(

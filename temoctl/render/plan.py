@@ -220,8 +220,9 @@ def _foot(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:
         drifts = sum(len(one.drift) for one in noisy)
         page.line((f"{count(drifts, 'difference') if drifts else 'No drift seen'}. Nothing has been changed.", "bold"))
     else:
-        ending = "." if view.going_to_apply else ". Nothing has been changed yet."
-        page.line((_capital(totals(noisy)) + ending, "bold"))
+        counted = _capital(totals(noisy)) + "." if any(one.steps for one in noisy) else ""
+        ending = "" if view.going_to_apply else "Nothing has been changed yet."
+        page.line((f"{counted} {ending}".strip(), "bold"))
     if money := _money(noisy):
         page.line(f"Money: {money}")
     if plan.mode is Mode.APPLY:

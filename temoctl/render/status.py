@@ -8,16 +8,18 @@ from temoctl.app.status import TenantStatus
 from temoctl.render.page import Page
 from temoctl.render.tables import ago
 from temoctl.render.text import count, pad, width
+from temoctl.systemdata.ports import RunRow
 
 _STYLE = {"connected": "green", "broken": "bold red", "waiting": "bold yellow", "suspended": "bold red"}
 _ENDED = {
-    "done": "applied",
-    "partly": "applied in part",
-    "failed": "failed",
-    "stopped": "stopped",
-    "waiting": "waits for a person",
-    "running": "running",
+    "done": "{done}",
+    "partly": "{done} in part",
+    "failed": "{mode} failed",
+    "stopped": "{mode} stopped",
+    "waiting": "waits for a person since",
+    "running": "{mode} began",
 }
+_DONE = {"apply": "applied", "destroy": "destroyed"}
 
 
 def status_page(found: Sequence[TenantStatus], *, now: float, cells: int = 80, detail: bool = False) -> Page:
@@ -30,10 +32,15 @@ def status_page(found: Sequence[TenantStatus], *, now: float, cells: int = 80, d
     return page
 
 
+def _ended(run: RunRow) -> str:
+    """`applied`, `destroyed in part`, `apply failed`."""
+    return _ENDED.get(run.status, run.status).format(done=_DONE.get(run.mode, run.mode), mode=run.mode)
+
+
 def _tenant(page: Page, one: TenantStatus, now: float, names: int, detail: bool) -> None:
     facts = [pad(one.state, 11), pad(count(one.objects, "object"), 10)]
     if one.last is not None:
-        facts.append(f"{_ENDED.get(one.last.status, one.last.status)} {ago(now - one.last.started_at)}")
+        facts.append(f"{_ended(one.last)} {ago(now - one.last.started_at)}")
     if one.manager:
         facts.append(f"manager {one.manager}")
     page.line((pad(one.tenant, names), "bold"), "  " + "  ".join(facts))
