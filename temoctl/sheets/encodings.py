@@ -24,10 +24,11 @@ _MARKS = (
 )
 _OLD = ("cp1251", "cp1252", "koi8-r", "cp866")
 _COMMON = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфіїєґў")  # Russian, Ukrainian, Belarusian
-_PAIRS = frozenset(  # as a text, because a list of a hundred words is unreadable
-    """ст но то на ен ов ни ра во ко ро ла по го ре пр ер ал ли не от ка ор та ва ет ос ле ом ть ав ат за ес об ин ль
-    од се че ми до ки ма да ло ск ой ый ий ая ие ые ку ти те ол ан ри ис ди ви бе бо са со че ша ше жи же кр тр мя""".split()
+_PAIR_TEXT = (
+    "ст но то на ен ов ни ра во ко ро ла по го ре пр ер ал ли не от ка ор та ва ет ос ле ом ть ав ат за ес об ин ль "
+    "од се че ми до ки ма да ло ск ой ый ий ая ие ые ку ти те ол ан ри ис ди ви бе бо са со ша ше жи же кр тр мя"
 )
+_PAIRS = frozenset(_PAIR_TEXT.split())
 """Pairs of letters that are everywhere in Russian and its neighbours, and rare in what a wrong reading gives."""
 
 _WESTERN = frozenset("äöüßéèêëàâáãåçñóòôõíìîïúùûøæœ€£°§©®«»–—’‘“”„…•×ÄÖÜÉÀÇÑ")
