@@ -370,6 +370,15 @@ async def test_breaking_a_lease(world: World) -> None:
     assert (await store.audit("acme"))[0].action == "unlocked"
 
 
+async def test_only_the_named_holders_lease_is_broken(world: World) -> None:
+    store = await world.store()
+    lease = await tenant(store)
+    assert await store.break_lease("acme", by="root", steal=True, holder="somebody else") is None
+    assert await store.leases() == [lease]
+    assert await store.break_lease("acme", by="root", steal=True, holder="test") is not None
+    assert await store.leases() == []
+
+
 async def test_a_lease_needs_a_tenant(world: World) -> None:
     with pytest.raises(Refused, match="TEMO612"):
         await (await world.store()).take_lease(ACME, holder="a", operation="apply", ttl=60)
