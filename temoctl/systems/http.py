@@ -12,8 +12,10 @@ The judgement (model.errors), which every vendor client inherits:
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -23,6 +25,16 @@ from temoctl.model.errors import Retryable, Unavailable, UnknownOutcome
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _READ_TRIES = 3
+
+
+def _trust(base_url: str) -> ssl.SSLContext | bool:
+    """Loading the authorities takes some 75 ms: not at all for plain HTTP, once for all vendors together."""
+    return _authorities() if base_url.startswith("https:") else False
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class HttpApi:
@@ -53,7 +65,8 @@ class HttpApi:
             headers=dict(headers or {}),
             transport=transport,
             trust_env=False,
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=32),
+            verify=_trust(base_url),
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
         )
 
     async def close(self) -> None:
