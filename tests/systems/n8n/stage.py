@@ -23,6 +23,7 @@ INTENT = "0123456789ab"
 class Stage:
     rig: FakeRig
     made: dict[Address, Outcome] = field(default_factory=dict)
+    telegram: Sample = TELEGRAM
 
     def _props(self, sample: Sample, props: Any, token: str) -> dict[str, Any]:
         tree = substitute(dict(props), of_ref=lambda address, output: self.made[address].outputs[output])
@@ -54,7 +55,7 @@ class Stage:
 
     async def new_token(self, token: str) -> None:
         changes = (FieldChange("data.accessToken", "version 1", "version 2", secret=True),)
-        await self.do(Verb.UPDATE, TELEGRAM, token=token, intent="b" * 12, changes=changes)
+        await self.do(Verb.UPDATE, self.telegram, token=token, intent="b" * 12, changes=changes)
 
     async def ready(self, sample: Sample, *, within: float = 60.0) -> Ready:
         clock = self.rig.clock
