@@ -154,7 +154,11 @@ class MemoryStore:
     async def start_run(self, fence: Fence, run: str, *, tenant: str, mode: str, plan: str, by: str) -> None:
         def write() -> None:
             self._desk.require(fence)
-            row = RunRow(run, tenant, mode, plan, by, self._desk.clock.now(), None, "running")
+            now = self._desk.clock.now()
+            for name, (uid, older) in self.state.runs.items():
+                if uid == fence.uid and name != run and older.finished_at is None:
+                    self.state.runs[name] = (uid, replace(older, finished_at=now, status="stopped"))
+            row = RunRow(run, tenant, mode, plan, by, now, None, "running")
             self.state.runs.setdefault(run, (fence.uid, row))
 
         await self._desk.commit("run.start", write)

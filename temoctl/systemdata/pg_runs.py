@@ -19,6 +19,11 @@ SELECT %s, tenant_uid, manager, %s, %s, %s, %s FROM temoctl.tenants WHERE tenant
 ON CONFLICT DO NOTHING
 """
 
+END_DEAD = """
+UPDATE temoctl.runs SET finished_at = now(), status = 'stopped'
+WHERE tenant_uid = %s AND run <> %s AND finished_at IS NULL
+"""
+
 RUNS = """
 SELECT run, tenant, mode, plan, by_name, extract(epoch FROM started_at)::float8 AS started_at,
   extract(epoch FROM finished_at)::float8 AS finished_at, status, summary
@@ -54,6 +59,7 @@ class Runs(Room):
     async def start_run(self, fence: Fence, run: str, *, tenant: str, mode: str, plan: str, by: str) -> None:
         async def work(connection: Connected) -> None:
             await self._require(connection, fence)
+            await connection.execute(END_DEAD, [fence.uid, run])
             await connection.execute(START, [run, tenant, mode, plan, by, fence.uid])
 
         await self._session.transact(work)

@@ -402,6 +402,17 @@ async def test_runs(world: World) -> None:
     assert len(await store.runs(limit=1)) == 1
 
 
+async def test_a_run_ends_those_that_died_before_it(world: World) -> None:
+    """Else history would show them running for ever."""
+    store = await world.store()
+    lease = await tenant(store)
+    await store.start_run(lease.fence(), "died", tenant="acme", mode="apply", plan="P-1", by="mia")
+    await store.start_run(lease.fence(), "next", tenant="acme", mode="apply", plan="P-2", by="mia")
+    after, before = await store.runs("acme")
+    assert (before.run, before.status) == ("died", "stopped") and before.finished_at is not None
+    assert (after.run, after.status) == ("next", "running")
+
+
 async def test_a_plan_is_used_once(world: World) -> None:
     store = await world.store()
     lease = await tenant(store)
