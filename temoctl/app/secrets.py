@@ -55,13 +55,6 @@ async def uid_of(world: World, tenant: str) -> str:
     return found.uid
 
 
-def wanted_paths(world: World, tenant: str) -> list[str]:
-    """The secrets a tenant's spec refers to: what `set` offers."""
-    spec = world.project.tenants.get(tenant)
-    sources = [getattr(one, "token", None) for one in spec.channels.values()] if spec is not None else []
-    return sorted({one.vault_path for one in sources if one is not None})
-
-
 def from_environment(name: str) -> tuple[str, Secret]:
     """DECISIONS 25: a variable is read once, by this explicit command. The vault path and the value."""
     text = os.environ.get(name, "")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 from temoctl.app.credentials import Credentials
@@ -45,11 +44,6 @@ async def open_systemdata(
     store = await open_store(dsn, principal, clock=clock, ids=ids, master_key=key)
     stack.push_async_callback(store.close)
     return store
-
-
-def key_folder(project: Project, platform: PlatformSpec) -> Path:
-    """Where a master key may lie: all data of a sandbox stay in its own folder."""
-    return platform.folder if project.profile == "sandbox" else home()
 
 
 async def _dsn(platform: PlatformSpec, credentials: Credentials) -> Secret:

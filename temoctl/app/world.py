@@ -23,7 +23,6 @@ from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.errors import Conflict, Problems, TemoError, Unavailable, UserError
 from temoctl.model.identity import Owner
 from temoctl.model.kind import Kind
-from temoctl.model.plan import RecordedTenant
 from temoctl.spec import Project, load_project
 from temoctl.spec.platform_spec import PlatformSpec
 from temoctl.systemdata.ports import Principal, Store
@@ -168,8 +167,3 @@ def another_instance(system: str, on_record: str, now: str) -> Diagnostic:
 
 def _refusal(found: Diagnostic) -> Conflict:
     return Conflict(found.code, found.summary, detail=found.detail, fix=found.fix)
-
-
-async def platform_record(world: World) -> RecordedTenant:
-    """What is on record of the platform itself."""
-    return (await world.store.load(["platform"]))["platform"]

@@ -6,7 +6,7 @@ from temoctl.model.kind import Impact
 from temoctl.model.plan import TenantPlan
 from temoctl.model.step import Action, FieldChange, Step
 from temoctl.model.value import Json, canonical
-from temoctl.render.text import count, listing
+from temoctl.render.text import count
 
 SIGN = {
     Action.CREATE: "+",
@@ -95,11 +95,3 @@ def totals(tenants: list[TenantPlan]) -> str:
     if waiting := sum(1 for step in steps if step.action is Action.WAIT):
         parts.append(count(waiting, "wait"))
     return ", ".join(parts) or "no changes"
-
-
-def per_system(steps: list[Step]) -> str:
-    """`n8n 4, supabase 3 and telegram 1`: how many objects per system."""
-    by: dict[str, int] = {}
-    for step in steps:
-        by[step.address.system] = by.get(step.address.system, 0) + 1
-    return listing([f"{system} {number}" for system, number in sorted(by.items())])
