@@ -1,0 +1,88 @@
+"""A sandbox made for measuring: its own folder, stand-ins with a set latency, counts of the requests they saw."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.process import Cost, measure
+from temoctl.engine.protocol import Limits
+
+TEMOCTL = str(Path(sys.executable).parent / "temoctl")
+LATENCY = 0.05
+
+
+class Measured:
+    """Commands over one sandbox, each measured as a whole process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.project = folder / "project"
+        self.env = {
+            **os.environ,
+            "TEMOCTL_PROFILE": "sandbox",
+            "TEMOCTL_SANDBOX_DIR": str(folder / "world"),
+            "TEMOCTL_DIR": str(self.project),
+            "TEMOCTL_HOME": str(folder / "home"),
+        }
+
+    def run(self, *words: str, codes: tuple[int, ...] = (0,)) -> Cost:
+        cost = measure([TEMOCTL, *words], env=self.env, cwd=str(self.project))
+        if cost.code not in codes:
+            raise SystemExit(f"temoctl {' '.join(words)} ended with {cost.code}:\n{cost.errors}\n{cost.output[-2000:]}")
+        return cost
+
+    def start(self) -> None:
+        """Bring the sandbox up, with timeouts that a slow machine can't trip over."""
+        os.environ.update({name: self.env[name] for name in ("TEMOCTL_SANDBOX_DIR",)})
+        from temoctl.sandbox import world
+        from temoctl.sandbox.platform_file import Pace
+
+        asyncio.run(world.start(self.project, n8n="fake", pace=Pace(timeout=30.0, settle=31.0)))
+        self.run("sandbox", "seed")
+
+    def stop(self) -> None:
+        self.run("sandbox", "stop")
+
+    def control(self, method: str, path: str, **request: Any) -> Any:
+        from temoctl.sandbox import world
+
+        async def call() -> Any:
+            found = await world.attach(self.project)
+            async with found.remote() as remote:
+                return await remote.call(method, path, **request)
+
+        return asyncio.run(call())
+
+    def latency(self, seconds: float) -> None:
+        self.control("POST", "/latency", json={"seconds": seconds})
+
+    def counted(self, *words: str, codes: tuple[int, ...] = (0,)) -> tuple[Cost, dict[str, int]]:
+        """A command's cost, and the requests it made at each stand-in."""
+        self.control("DELETE", "/requests")
+        cost = self.run(*words, codes=codes)
+        seen: Mapping[str, Mapping[str, int]] = self.control("GET", "/requests")
+        return cost, {
+            name: one["reads"] + one["writes"] for name, one in seen.items() if name not in ("llm", "control")
+        }
+
+
+def limits() -> dict[str, Limits]:
+    """The concurrency each stand-in is driven with (the shipped limits; the sandbox's platform file sets none)."""
+    from temoctl.systems import n8n, supabase, telegram
+
+    return {"n8n": n8n.plugin.limits, "telegram": telegram.plugin.limits, "storage": supabase.plugin.limits}
+
+
+def bound(calls: Mapping[str, int], chain: float) -> float:
+    """The least seconds a run can take at this latency: its longest chain, or the fullest system's calls in turn."""
+    full = max(count * LATENCY / limits()[name].concurrency for name, count in calls.items())
+    return max(full, chain)
+
+
+def document(cost: Cost) -> Any:
+    return json.loads(cost.output)
