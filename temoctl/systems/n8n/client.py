@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -74,12 +74,12 @@ class N8nApi:
         return await self._all("/credentials", {})
 
     async def workflows(self) -> list[Json]:
-        """All workflows with their nodes, as drafts and as published."""
-        return await self._all("/workflows", {"excludePinnedData": "true"})
+        """All workflows with their nodes, as drafts and as published; the published ones only where they differ."""
+        return await self._all("/workflows", {"excludePinnedData": "true"}, _slim)
 
-    async def _all(self, path: str, query: Mapping[str, str]) -> list[Json]:
+    async def _all(self, path: str, query: Mapping[str, str], slim: Callable[[Json], Json] = dict) -> list[Json]:
         for _ in range(_TRIES):
-            found = await self._pages(path, query)
+            found = await self._pages(path, query, slim)
             if found is not None:
                 return list({str(one["id"]): one for one in found}.values())
         raise Unavailable(
@@ -88,7 +88,7 @@ class N8nApi:
             fix="wait until whoever is deleting objects in n8n has finished, and try again",
         )
 
-    async def _pages(self, path: str, query: Mapping[str, str]) -> list[Json] | None:
+    async def _pages(self, path: str, query: Mapping[str, str], slim: Callable[[Json], Json]) -> list[Json] | None:
         """All objects in order, or None where the list moved under our hands."""
         found: list[Json] = []
         cursor: str | None = None
@@ -101,7 +101,7 @@ class N8nApi:
                 raise Unavailable(UNAVAILABLE, "n8n's answer makes no sense: a list without data")
             if overlap and (not page or page[0]["id"] != found[-1]["id"]):
                 return None
-            found += page[1:] if overlap else page
+            found += map(slim, page[1:] if overlap else page)
             following = answer.get("nextCursor")
             if not following:
                 return found
@@ -207,6 +207,14 @@ class N8nApi:
         if response.status_code != 404:
             _body(response, UnknownOutcome(UNKNOWN, "n8n's answer to a deletion makes no sense"))
         return True
+
+
+def _slim(row: Json) -> Json:
+    """A workflow without what nobody asks of a list: a fleet's lists would fill the memory twice over."""
+    kept = {key: value for key, value in row.items() if key not in ("staticData", "meta", "shared", "nodeGroups")}
+    if row.get("activeVersionId") == row.get("versionId"):
+        kept["activeVersion"] = None
+    return kept
 
 
 def _one_earlier(cursor: str) -> str | None:

@@ -11,6 +11,7 @@ What n8n makes necessary (measured, see README.md):
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,8 @@ _SWITCH_OFF = 30.0
 _BLIND = 3.0
 """Seconds to wait where the webhook's address can't be reached from here, so that nothing can be seen."""
 _DELETE = 60.0
+_LIST_AGE = 10.0
+"""Seconds for which deletions of many credentials share one list."""
 
 
 class Effects:
@@ -48,6 +51,8 @@ class Effects:
     def __init__(self, api: N8nApi, clock: Clock) -> None:
         self._api, self._clock = api, clock
         self.refused: dict[str, str] = {}
+        self._listing = asyncio.Lock()
+        self._listed: tuple[float, list[Workflow]] | None = None
 
     # --- credentials
 
@@ -74,7 +79,7 @@ class Effects:
         if current is None:
             return
         _check_owner(call, current)
-        users = [one for one in await self._api.workflows() if is_published(one) and _uses(one, ref)]
+        users = await self._users(ref)
         if users:
             names = ", ".join(f'"{split_name(str(one["name"]))[0]}"' for one in users[:3])
             raise Refused(
@@ -84,6 +89,16 @@ class Effects:
                 fix="switch these workflows off in n8n, or give them another credential, and run the command again",
             )
         await self._api.delete_credential(ref, call.permit)
+
+    async def _users(self, ref: str) -> list[Workflow]:
+        """Active workflows that use a credential now. A list some seconds old names whom to ask."""
+        now = self._clock.monotonic()
+        async with self._listing:
+            if self._listed is None or now - self._listed[0] > _LIST_AGE:
+                self._listed = now, [one for one in await self._api.workflows() if is_published(one)]
+        suspects = [str(one["id"]) for one in self._listed[1] if _uses(one, ref)]
+        asked = [await self._api.workflow(one) for one in suspects]
+        return [one for one in asked if one is not None and is_published(one) and _uses(one, ref)]
 
     # --- workflows
 
