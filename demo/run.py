@@ -103,7 +103,8 @@ def play(stage: Stage) -> None:
 def message(stage: Stage, tenant: str, text: str, subject: str) -> None:
     stage.run("sandbox", "message", tenant, text)
     seen = stage.ask("sandbox", "message", tenant, text)
-    expect(seen["delivered"] and seen["took"] == tenant, f"the ingress of {tenant} took the message, nobody else's")
+    ours = stage.ask("state", "show", f"{tenant}/n8n.workflow.telegram-ingress")["ref"]
+    expect(seen["delivered"] and seen["workflow"] == ours, f"the ingress of {tenant} took the message, nobody else's")
     if stage.n8n == "real":
         reply = seen["reply"] or ""
         expect(subject in reply.lower() and any(mark.isdigit() for mark in reply), f"the bot answered: {reply}")
