@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def recording(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--record"))
+    return bool(request.config.getoption("--record", default=False))
 
 
 @dataclass(frozen=True)
