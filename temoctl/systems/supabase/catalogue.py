@@ -13,10 +13,10 @@ from psycopg import sql
 from temoctl.systems.supabase.connection import Connection
 from temoctl.systems.supabase.sql import Catalogue, Look, RoleRow, SchemaRow, TableRow
 
-_OWNER = r"substring({} from '^temo:([a-z0-9]+\.[a-z0-9]+)\.')"
-"""The owner inside a comment, as "installation.uid"."""
+_OWNED = r"or substring(d.description from '^temo:([a-z0-9]+\.[a-z0-9]+)\.') = any(%(owners)s)"
+"""The owner inside a comment, as "installation.uid". Left out where nobody's is asked for: then names are indexed."""
 
-_ROLES = f"""
+_ROLES = """
 select r.rolname::text, coalesce(d.description, ''), r.rolcanlogin,
   array_remove(array[
     case when r.rolsuper then 'SUPERUSER' end, case when r.rolcreaterole then 'CREATEROLE' end,
@@ -24,11 +24,11 @@ select r.rolname::text, coalesce(d.description, ''), r.rolcanlogin,
     case when r.rolbypassrls then 'BYPASSRLS' end], null),
   array(select g.rolname::text from pg_auth_members m join pg_roles g on g.oid = m.roleid
         where m.member = r.oid order by 1),
-  coalesce(r.rolconfig, '{{}}')
+  coalesce(r.rolconfig, '{}')
 from pg_roles r
 left join pg_shdescription d on d.objoid = r.oid and d.classoid = 'pg_authid'::regclass
-where r.rolname = any(%(roles)s) or {_OWNER.format("d.description")} = any(%(owners)s)
-"""  # noqa: S608 - no value is put in
+where r.rolname = any(%(roles)s) OWNED
+"""
 
 _GRANTS = """array(
     select coalesce(g.rolname, 'PUBLIC') || '=' || a.privilege_type
@@ -38,7 +38,7 @@ _SCHEMAS = f"""
 select n.nspname::text, coalesce(d.description, ''), {_GRANTS.format(acl="n.nspacl", owner="n.nspowner")}
 from pg_namespace n
 left join pg_description d on d.objoid = n.oid and d.classoid = 'pg_namespace'::regclass and d.objsubid = 0
-where n.nspname = any(%(schemas)s) or {_OWNER.format("d.description")} = any(%(owners)s)
+where n.nspname = any(%(schemas)s) OWNED
 """  # noqa: S608 - no value is put in
 
 _TABLES = f"""
@@ -53,7 +53,7 @@ from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_description d on d.objoid = c.oid and d.classoid = 'pg_class'::regclass and d.objsubid = 0
 where c.relkind in ('r', 'p', 'v', 'm', 'f')
-  and (n.nspname = any(%(schemas)s) or {_OWNER.format("d.description")} = any(%(owners)s))
+  and (n.nspname = any(%(schemas)s) OWNED)
 """  # noqa: S608 - no value is put in
 
 
@@ -61,10 +61,10 @@ async def look(connection: Connection, want: Look) -> Catalogue:
     """Everything wanted, as one consistent picture."""
     keys = [f"{owner.installation}.{owner.uid}" for owner in want.owners]
     asked = {"schemas": list(want.schemas), "roles": list(want.roles), "owners": keys}
-    roles = [RoleRow(*row[:3], *map(tuple, row[3:])) for row in await rows(connection, _ROLES, asked)]
-    schemas = [SchemaRow(row[0], row[1], frozenset(row[2])) for row in await rows(connection, _SCHEMAS, asked)]
+    roles = [RoleRow(*row[:3], *map(tuple, row[3:])) for row in await _rows(connection, _ROLES, asked)]
+    schemas = [SchemaRow(row[0], row[1], frozenset(row[2])) for row in await _rows(connection, _SCHEMAS, asked)]
     inside = {**asked, "schemas": list(want.schemas | {schema.name for schema in schemas})}
-    tables = [_table(row) for row in await rows(connection, _TABLES, inside)]
+    tables = [_table(row) for row in await _rows(connection, _TABLES, inside)]
     seats = {}
     for name in sorted(want.seats):
         if any(table.schema == name and table.name == "seats" for table in tables):
@@ -72,8 +72,8 @@ async def look(connection: Connection, want: Look) -> Catalogue:
     return Catalogue({one.name: one for one in schemas}, {one.name: one for one in roles}, tuple(tables), seats)
 
 
-async def rows(connection: Connection, query: str, values: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    cursor = await connection.execute(query.encode(), values)
+async def _rows(connection: Connection, query: str, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    cursor = await connection.execute(query.replace("OWNED", _OWNED if asked["owners"] else "").encode(), asked)
     return await cursor.fetchall()
 
 

@@ -117,8 +117,13 @@ class SupabaseSystem:
             if room is None:
                 return await self._files.observed(target, await self._files.look_at(target))
             sql = next(sql for sql, rooms in self._databases if target.address.kind in rooms)
-            seen = await sql.look(_together([room.want(target)], Look(owners=frozenset({target.marker.owner}))))
-            return room.observed(target, seen)
+            wanted = room.want(target)
+            seen = room.observed(target, await sql.look(wanted))
+            if seen.presence is not Presence.ABSENT:
+                return seen
+            # not under its name: whatever carries the owner's markers, in case it was renamed
+            owned = Look(owners=frozenset({target.marker.owner}))
+            return room.observed(target, await sql.look(_together([wanted], owned)))
         except TemoError as error:
             return unknown(target.address, error)
 

@@ -53,7 +53,7 @@ class TableRoom:
 
     def want(self, target: Target) -> Look:
         schema = _place(target)[0]
-        return Look(schemas=frozenset({schema} - {""}), owners=frozenset({target.marker.owner}))
+        return Look(schemas=frozenset({schema} - {""}))
 
     def observed(self, target: Target, seen: Catalogue) -> Observed:
         schema, name = _place(target)
@@ -116,7 +116,7 @@ class TableRoom:
 
     async def _delete(self, call: Call, schema: str, name: str) -> Outcome:
         marker = call.target.marker
-        seen = await self._sql.look(self.want(call.target))
+        seen = await self._sql.look(Look(self.want(call.target).schemas, owners=frozenset({marker.owner})))
         inside = [one for one in seen.tables if one.schema == schema or not schema]
         ours = [one for one in inside if is_ours(one.comment, marker)]
         if ours:
