@@ -69,8 +69,11 @@ class VirtualClock:
         _pending_turns[loop] = _pending_turns.get(loop, 0) + 1
         loop.call_soon(self._turn, loop)
 
-    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _turn_over(self, loop: asyncio.AbstractEventLoop) -> None:
         _pending_turns[loop] -= 1
+
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._turn_over(loop)
         if self._turning is not loop:
             return
         while self._sleepers and (self._sleepers[0][2].done() or self._sleepers[0][2].get_loop() is not loop):

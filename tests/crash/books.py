@@ -5,6 +5,7 @@ Two kinds of commits are effects: flushes of the journal, and secrets that are p
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -29,17 +30,25 @@ class PatientClock(VirtualClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.held = 0
+        self._held = 0
+        self._parked: asyncio.AbstractEventLoop | None = None
 
-    def _busy(self, loop: Any) -> bool:
-        return self.held > 0 or super()._busy(loop)
+    def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._held == 0:
+            super()._turn(loop)
+            return
+        self._turn_over(loop)
+        self._parked = loop
 
     async def during(self, work: Awaitable[Any]) -> Any:
-        self.held += 1
+        self._held += 1
         try:
             return await work
         finally:
-            self.held -= 1
+            self._held -= 1
+            if self._held == 0 and self._parked is not None:
+                loop, self._parked = self._parked, None
+                self._turn_soon(loop)
 
 
 class Books(Protocol):

@@ -1,27 +1,63 @@
 """The crash table: `python -m tests.crash.table` plays every schedule and prints what came of them.
 
-Every effect boundary × every way to misbehave, alone and in all pairs, in every scenario; then deliberately broken
-variants, each of which must be caught. Its last line is the counts; it exits 1 when a promise was broken, or when a
-broken variant went unnoticed.
+    toys on memory        every effect × every way to misbehave, alone and in all pairs; and variants of the engine
+                          that are broken on purpose: each must be caught
+    stand-ins on memory   the real systems (n8n, Telegram, Supabase): all singles, and some pairs after each
+    toys on PostgreSQL    SystemData on a real server: all singles
+
+The last line is the counts. It exits 1 when a promise was broken or a broken variant went unnoticed.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
 import multiprocessing
+import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
 
+import psycopg
+
+from temoctl.model.secret import Secret
+from temoctl.systemdata.embedded import EmbeddedPostgres
+from tests.crash.books import Books, PostgresBooks
 from tests.crash.faults import Fault, Kind
+from tests.crash.real_stage import RealStage
 from tests.crash.scenario import Name
-from tests.crash.simulation import Verdict, simulate
+from tests.crash.simulation import MakeStage, Verdict, simulate, toys
 from tests.crash.variants import BROKEN, RIGHT, Variant
 
 WRONGS = ("leaks", "twins", "stuck", "wrong")
-Job = tuple[Name, tuple[Fault, ...], int]
+SAMPLED_PAIRS = 2
+VARIANTS: Sequence[Variant] = (RIGHT, *BROKEN)
+
+
+class Part(StrEnum):
+    TOYS = "toys on memory"
+    STAND_INS = "stand-ins on memory"
+    POSTGRES = "toys on PostgreSQL"
+
+
+STAGES: dict[Part, MakeStage] = {Part.TOYS: toys, Part.STAND_INS: RealStage, Part.POSTGRES: toys}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One single, with the pairs that begin with it where the part plays pairs."""
+
+    part: Part
+    scenario: Name
+    first: tuple[Fault, ...]
+    variant: int = 0
 
 
 @dataclass
@@ -52,98 +88,140 @@ class Tally:
         self.examples = (self.examples + other.examples)[:3]
 
 
-def singles(scenario: Name) -> Iterator[tuple[Fault, ...]]:
+Tallies = dict[tuple[Part, int, Name], Tally]
+
+
+def singles(scenario: Name, stage: MakeStage = toys) -> Iterator[tuple[Fault, ...]]:
     """Every effect of an undisturbed run × every way to misbehave."""
-    for effect in range(simulate(scenario, ()).effects):
+    for effect in range(simulate(scenario, (), stage=stage).effects):
         for kind in Kind:
             yield ((effect, kind),)
 
 
-def second_faults(scenario: Name, first: tuple[Fault, ...]) -> Iterator[tuple[Fault, ...]]:
+def second_faults(scenario: Name, first: tuple[Fault, ...], stage: MakeStage = toys) -> Iterator[tuple[Fault, ...]]:
     """Every effect that still follows after the first fault, recovery's included × every way to misbehave."""
-    for effect in range(first[0][0] + 1, simulate(scenario, first).effects):
+    for effect in range(first[0][0] + 1, simulate(scenario, first, stage=stage).effects):
         for kind in Kind:
             yield (*first, (effect, kind))
 
 
-def play(job: Job) -> tuple[Name, int, Tally]:
-    """One single and, unless the variant is a broken one, all pairs that begin with it."""
-    scenario, first, number = job
+def followers(job: Job) -> Iterable[tuple[Fault, ...]]:
+    """The pairs a job plays after its single."""
+    if job.variant or not job.first or job.part is Part.POSTGRES:
+        return ()
+    pairs = second_faults(job.scenario, job.first, STAGES[job.part])
+    if job.part is Part.TOYS:
+        return pairs
+    everyone = list(pairs)
+    return random.Random(repr(job)).sample(everyone, min(SAMPLED_PAIRS, len(everyone)))
+
+
+def jobs(parts: Sequence[Part]) -> Iterator[Job]:
+    for part in parts:
+        for scenario in Name:
+            yield Job(part, scenario, ())
+            for first in singles(scenario, STAGES[part]):
+                yield Job(part, scenario, first)
+                if part is Part.TOYS:
+                    yield from (Job(part, scenario, first, number) for number in range(1, len(VARIANTS)))
+
+
+_books: Books | None = None
+
+
+def prepare_worker(dsns: Any) -> None:
+    """Each worker takes a database of its own; "" where there is none to take."""
+    global _books  # noqa: PLW0603 - what a worker process works with, set once when it starts
+    dsn = dsns.get()
+    _books = PostgresBooks(Secret(dsn)) if dsn else None
+
+
+def play(job: Job) -> tuple[Job, Tally]:
+    stage, variant = STAGES[job.part], VARIANTS[job.variant]
+    books = _books if job.part is Part.POSTGRES else None
     tally = Tally()
-    variant = VARIANTS[number]
-    tally.add(scenario, simulate(scenario, first, variant))
-    if variant is RIGHT and first:
-        for schedule in second_faults(scenario, first):
-            tally.add(scenario, simulate(scenario, schedule))
-    return scenario, number, tally
+    for schedule in (job.first, *followers(job)):
+        tally.add(job.scenario, simulate(job.scenario, schedule, variant, stage, books))
+    return job, tally
 
 
-VARIANTS: Sequence[Variant] = (RIGHT, *BROKEN)
+@contextlib.contextmanager
+def databases(number: int, *, wanted: bool) -> Iterator[list[str]]:
+    """Fresh databases on a server of this run's own; empty texts when none are wanted."""
+    if not wanted:
+        yield [""] * number
+        return
+    with tempfile.TemporaryDirectory(prefix="temoctl-crash-") as folder:
+        postgres = EmbeddedPostgres(Path(folder) / "postgres", durable=False)
+        server = asyncio.run(postgres.start())
+        try:
+            names = [f"crash_{one}" for one in range(number)]
+            with psycopg.connect(server.dsn("postgres").reveal(), autocommit=True) as owner:
+                for name in names:
+                    owner.execute(f"CREATE DATABASE {name}".encode())
+            yield [server.dsn(name).reveal() for name in names]
+        finally:
+            asyncio.run(postgres.stop())
 
 
-def jobs() -> Iterator[Job]:
-    for scenario in Name:
-        yield scenario, (), 0
-        for first in singles(scenario):
-            for number in range(len(VARIANTS)):
-                yield scenario, first, number
-
-
-def gather(done: Iterable[tuple[Name, int, Tally]], total: int) -> dict[tuple[int, Name], Tally]:
-    tallies: dict[tuple[int, Name], Tally] = {}
-    for count, (scenario, number, tally) in enumerate(done, start=1):
-        tallies.setdefault((number, scenario), Tally()).join(tally)
-        if count % 100 == 0 and sys.stderr.isatty():
-            print(f"\r{count} of {total}", end="", file=sys.stderr)
+def run(parts: Sequence[Part], workers: int) -> Tallies:
+    """Play everything on several processes."""
+    everything = list(jobs(parts))
+    spawn = multiprocessing.get_context("spawn")
+    dsns = spawn.Queue()
+    tallies: Tallies = {}
+    with databases(workers, wanted=Part.POSTGRES in parts) as given:
+        for dsn in given:
+            dsns.put(dsn)
+        with spawn.Pool(workers, prepare_worker, (dsns,)) as pool:
+            for count, (job, tally) in enumerate(pool.imap_unordered(play, everything, chunksize=4), start=1):
+                tallies.setdefault((job.part, job.variant, job.scenario), Tally()).join(tally)
+                if count % 50 == 0 and sys.stderr.isatty():
+                    print(f"\r{count} of {len(everything)} ", end="", file=sys.stderr, flush=True)
     return tallies
 
 
 def row(name: str, scenario: str, tally: Tally) -> str:
-    numbers = "".join(f"{tally.bad[wrong]:>8}" for wrong in WRONGS)
-    return f"{name:<36}{scenario:<22}{tally.schedules:>10}{numbers}{tally.worst_runs:>8}"
+    numbers = "".join(f"{tally.bad[wrong]:>7}" for wrong in WRONGS)
+    return f"{name:<34}{scenario:<21}{tally.schedules:>10}{numbers}{tally.worst_runs:>6}"
 
 
-def show(tallies: dict[tuple[int, Name], Tally]) -> tuple[Tally, list[str]]:
+def show(tallies: Tallies, parts: Sequence[Part]) -> tuple[Tally, list[str]]:
     """Print the table; return the engine's own total and the names of variants that went unnoticed."""
-    head = "".join(f"{wrong:>8}" for wrong in WRONGS)
-    print(f"{'variant':<36}{'scenario':<22}{'schedules':>10}{head}{'runs':>8}")
+    head = "".join(f"{wrong:>7}" for wrong in WRONGS)
+    print(f"{'':<34}{'scenario':<21}{'schedules':>10}{head}{'runs':>6}")
     own, unnoticed = Tally(), []
-    for number, variant in enumerate(VARIANTS):
+    for part in parts:
+        for scenario in Name:
+            tally = tallies[part, 0, scenario]
+            own.join(tally)
+            print(row(part.value, scenario.value, tally))
+    for number, variant in enumerate(VARIANTS[1:] if Part.TOYS in parts else (), start=1):
         total = Tally()
         for scenario in Name:
-            tally = tallies[number, scenario]
-            total.join(tally)
-            if variant is RIGHT:
-                print(row(variant.name, scenario.value, tally))
-        if variant is RIGHT:
-            own = total
-        else:
-            print(row(variant.name, "all, singles", total))
-            if not total.caught:
-                unnoticed.append(variant.name)
+            total.join(tallies[Part.TOYS, number, scenario])
+        print(row(f"broken: {variant.name}", "all, singles", total))
+        if not total.caught:
+            unnoticed.append(variant.name)
+    for scenario, verdict in own.examples:
+        found = [*verdict.leaks, *verdict.twins, *verdict.stuck, *verdict.wrong]
+        print(f"{scenario.value} {verdict.schedule}: {found}")
+    for name in unnoticed:
+        print(f"NOT CAUGHT: {name}")
     return own, unnoticed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--workers", type=int, default=2)
-    workers = parser.parse_args(arguments).workers
-    begun, everything = time.monotonic(), list(jobs())
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        tallies = gather(pool.imap_unordered(play, everything, chunksize=4), len(everything))
-    own, unnoticed = show(tallies)
-    for scenario, verdict in own.examples:
-        print(
-            f"{scenario.value} {verdict.schedule}: {[*verdict.leaks, *verdict.twins, *verdict.stuck, *verdict.wrong]}"
-        )
-    for name in unnoticed:
-        print(f"NOT CAUGHT: {name}")
+    parser.add_argument("--part", choices=[part.name.lower() for part in Part], action="append")
+    given = parser.parse_args(arguments)
+    parts = [part for part in Part if not given.part or part.name.lower() in given.part]
+    begun = time.monotonic()
+    own, unnoticed = show(run(parts, given.workers), parts)
     counts = ", ".join(f"{own.bad[wrong]} {wrong}" for wrong in WRONGS)
-    caught = len(BROKEN) - len(unnoticed)
-    print(
-        f"crash table: {own.schedules} schedules in {time.monotonic() - begun:.0f} s: {counts}; "
-        f"{caught} of {len(BROKEN)} broken variants caught"
-    )
+    caught = f"; {len(BROKEN) - len(unnoticed)} of {len(BROKEN)} broken variants caught" if Part.TOYS in parts else ""
+    print(f"crash table: {own.schedules} schedules in {time.monotonic() - begun:.0f} s: {counts}{caught}")
     return 1 if own.caught or unnoticed else 0
 
 
