@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from psycopg import AsyncConnection
+
 from temoctl.engine.protocol import Call, Outcome, Scope, Snapshot, Target, Verb
 from temoctl.model.address import Address
 from temoctl.model.identity import Marker, Owner, object_name
@@ -15,7 +17,7 @@ from temoctl.sheets import file_digest
 from temoctl.systems.supabase.kinds import SYSTEM
 from temoctl.systems.supabase.sessions import sessions_template
 from tests.conformance.bench import Freely
-from tests.systems.supabase.rigs import BaseRig
+from tests.systems.supabase.rigs import BaseRig, PostgresRig
 from tests.systems.supabase.samples import OWNER, PASSWORD, ROOT
 
 INTENT = "0123456789ab"
@@ -95,3 +97,18 @@ class Acts:
     async def observe(self, *targets: Target) -> Snapshot:
         owners = {self.tenant: self.owner, "platform": PLATFORM}
         return await self.rig.system.observe(Scope(targets, owners))
+
+
+async def login(rig: PostgresRig, role: str, *, database: str = "knowledge") -> AsyncConnection[Any]:
+    """A connection as one of the tenants' own roles. The caller closes it."""
+    name = rig.databases.knowledge if database == "knowledge" else rig.databases.sessions
+    dsn = rig.databases.server.dsn(name, user=role, password=PASSWORD).reveal()
+    return await AsyncConnection.connect(dsn, autocommit=True)
+
+
+async def base(rig: BaseRig, number: int = 1) -> Acts:
+    """A tenant with a knowledge base of one table."""
+    acts = Acts(rig, number)
+    await acts.make_base()
+    await acts.make_table()
+    return acts

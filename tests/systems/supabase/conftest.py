@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
 
 from temoctl.systemdata.embedded import Server
-from tests.systems.supabase.rigs import Databases
+from tests.systems.supabase.rigs import Databases, PostgresRig, postgres_rig
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +25,11 @@ def databases(postgres_server: Server) -> Iterator[Databases]:
     with psycopg.connect(owner, autocommit=True) as connection:
         for name in (made.knowledge, made.sessions):
             connection.execute(f'drop database "{name}" with (force)'.encode())
+
+
+@pytest.fixture
+async def rig(databases: Databases) -> AsyncIterator[PostgresRig]:
+    """The system on the real databases, wiped; test files with another world have a fixture of their own."""
+    made = await postgres_rig(databases)
+    yield made
+    await made.close()
