@@ -32,6 +32,7 @@ async def open_systemdata(
     clock: Clock,
     ids: Ids,
     stack: AsyncExitStack,
+    read_only: bool = False,
 ) -> Store:
     """The store of this platform file, migrated and ready, closed with the stack."""
     from temoctl.systemdata import master_key, migrate, open_store
@@ -41,7 +42,7 @@ async def open_systemdata(
     # The sandbox's secrets end with its folder: their key lies there, and is never the one of real tenants.
     sandbox = project.profile == SANDBOX
     key = master_key.load(platform.folder, environ={}) if sandbox else master_key.load(home())
-    store = await open_store(dsn, principal, clock=clock, ids=ids, master_key=key)
+    store = await open_store(dsn, principal, clock=clock, ids=ids, master_key=key, read_only=read_only)
     stack.push_async_callback(store.close)
     return store
 

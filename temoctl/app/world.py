@@ -72,16 +72,22 @@ async def open_world(
     clock: Clock | None = None,
     ids: Ids | None = None,
     connect: bool = True,
+    read_only: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[World]:
-    """The world of a place, closed again at the end. `connect` False opens SystemData only."""
+    """The world of a place, closed again at the end. `connect` False opens SystemData only.
+
+    `read_only` is for those who look: the database itself refuses them every write but the listed operational ones.
+    """
     clock, ids = clock or SystemClock(), ids or RandomIds()
     root = find_root(place)
     project = load_project(root, place.profile)
     platform = platform_of(project)
     async with AsyncExitStack() as stack:
         credentials = Credentials(platform.folder, environment)
-        store = await open_systemdata(project, platform, principal, credentials, clock=clock, ids=ids, stack=stack)
+        store = await open_systemdata(
+            project, platform, principal, credentials, clock=clock, ids=ids, stack=stack, read_only=read_only
+        )
         recorded = await store.load(["platform"])
         connected = await connect_systems(
             platform, credentials, store, recorded["platform"].uid, clock=clock, wanted=connect, stack=stack

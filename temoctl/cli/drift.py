@@ -40,7 +40,7 @@ async def _drift(session: Session, request: PlanRequest, *, detailed: bool) -> i
     from temoctl.cli.planned import show_plan
     from temoctl.planner.document import plan_document
 
-    async with open_world(session.place, session.principal) as world:
+    async with open_world(session.place, session.principal, read_only=True) as world:
         with reading(session.console) as progress:
             plan = await find_drift(world, request, progress=progress)
     if session.json:

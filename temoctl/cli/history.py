@@ -31,7 +31,7 @@ async def _history(session: Session, tenant: str, limit: int, *, audit: bool) ->
     from temoctl.app.world import open_world
     from temoctl.render.history import audit_page, runs_page
 
-    async with open_world(session.place, session.principal, connect=False) as world:
+    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
         if audit:
             entries = await world.store.audit(tenant or None, limit=limit)
             page, key = audit_page(entries, cells=session.console.cells), "audit"

@@ -44,7 +44,7 @@ async def _plan(session: Session, request: PlanRequest, out: str, *, detailed: b
     from temoctl.cli.planned import plan_in, show_plan
     from temoctl.planner.document import plan_document
 
-    async with open_world(session.place, session.principal) as world:
+    async with open_world(session.place, session.principal, read_only=True) as world:
         planned = await plan_in(session, world, request)
         if out:
             await save(world, planned.plan, out)

@@ -80,7 +80,7 @@ async def _list(session: Session, tenant: str) -> None:
     from temoctl.app.secrets import list_secrets
     from temoctl.app.world import open_world
 
-    async with open_world(session.place, session.principal, connect=False) as world:
+    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
         rows = await list_secrets(world, tenant)
     if session.json:
         tree = [{"path": one.path, "version": one.version, "at": one.at, "by": one.by} for one in rows]

@@ -62,7 +62,7 @@ async def _list(session: Session, tenants: tuple[str, ...]) -> None:
     from temoctl.app import state
     from temoctl.app.world import open_world
 
-    async with open_world(session.place, session.principal, connect=False) as world:
+    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
         records = await state.list_records(world, tenants)
     if session.json:
         return session.document({"format_version": 1, "resources": [_tree(one) for one in records]})
@@ -77,7 +77,7 @@ async def _show(session: Session, address: str) -> None:
     from temoctl.app import state
     from temoctl.app.world import open_world
 
-    async with open_world(session.place, session.principal, connect=False) as world:
+    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
         record = await state.show_record(world, address)
     session.document({"format_version": 1, **_tree(record)})
 
@@ -87,7 +87,7 @@ async def _check(session: Session) -> int:
     from temoctl.app.requests import ExitCode
     from temoctl.app.world import open_world
 
-    async with open_world(session.place, session.principal, connect=False) as world:
+    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
         findings = await state.check(world)
     if session.json:
         from dataclasses import asdict

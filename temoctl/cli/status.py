@@ -24,7 +24,7 @@ async def _status(session: Session, tenants: tuple[str, ...]) -> None:
     from temoctl.app.status import status
     from temoctl.app.world import open_world
 
-    async with open_world(session.place, session.principal, connect=False) as world:
+    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
         found = await status(world, tenants)
         now = world.clock.now()
     if session.json:

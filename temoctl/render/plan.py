@@ -5,7 +5,7 @@ Business words first; addresses and unchanged counts under detail. Must not deci
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -17,7 +17,7 @@ from temoctl.model.step import Action, Drift, FieldChange, Step
 from temoctl.render.diagnostics import problem
 from temoctl.render.page import Page
 from temoctl.render.text import age, count, cut, listing, pad, safe, width
-from temoctl.render.words import IMPACT, SIGN, STYLE, WORD, change_line, command_for, totals
+from temoctl.render.words import IMPACT, SIGN, STYLE, WORD, change_line, command_for, drift_line, totals
 
 _FIELDS_SHOWN = 6
 _LABEL, _SYSTEM = 26, 9
@@ -151,7 +151,8 @@ def _because(page: Page, group: list[Step], moved: Collection[Address] = ()) -> 
     """The reason that a group of steps shares, with the lines of the spec that ask for them."""
     because = group[0].because
     if because and group[-1].address in moved:
-        words = f"!  {because}. This plan puts ours back."
+        ours = "" if group[-1].action in (Action.ASK, Action.WAIT) else " This plan puts ours back."
+        words = f"!  {because}.{ours}"
         page.prose(words, indent="       ", hang="          ", style="yellow")
     elif because:
         page.prose(f"because {because}{_from(group)}", indent="       ", hang="         ", style="dim")
@@ -192,13 +193,13 @@ def _fields(page: Page, step: Step, view: View) -> None:
         page.prose(f"a new one is needed: {listing(list(step.forced_by))} can't be changed", indent="       ")
     if step.action is Action.CREATE and not view.detail:
         return
-    _changes(page, step.changes, view)
+    _changes(page, step.changes, view, change_line)
 
 
-def _changes(page: Page, changes: tuple[FieldChange, ...], view: View) -> None:
+def _changes(page: Page, changes: tuple[FieldChange, ...], view: View, tell: Callable[[FieldChange], str]) -> None:
     shown = changes if view.detail else changes[:_FIELDS_SHOWN]
     for change in shown:
-        line = change_line(change)
+        line = tell(change)
         page.line("       ", line if view.detail else cut(safe(line), max(view.cells - 7, 20)))
     if len(changes) > len(shown):
         page.line(f"       and {count(len(changes) - len(shown), 'more field')} (--detail shows them)")
@@ -208,7 +209,7 @@ def _drift(page: Page, drift: Drift, view: View) -> None:
     page.prose(f"{drift.label}: {drift.summary.rstrip('.')}.", indent="  !  ", hang="     ", style="yellow")
     if view.detail:
         page.line("       ", (str(drift.address), "dim"))
-    _changes(page, drift.changes, view)
+    _changes(page, drift.changes, view, drift_line)
 
 
 def _foot(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:

@@ -45,7 +45,8 @@ def _tenant(page: Page, one: TenantStatus, now: float, names: int, detail: bool)
         facts.append(f"manager {one.manager}")
     page.line((pad(one.tenant, names), "bold"), "  " + "  ".join(facts))
     for row in one.channels:
-        words = f": {row.why}" if row.why else ""
+        proven = " (proven at the last apply)" if row.status == "connected" else ""
+        words = f"{proven}: {row.why}" if row.why else proven
         page.prose(
             f"{row.channel}: {row.status}{words}", indent="    ", hang="      ", style=_STYLE.get(row.status, "")
         )

@@ -71,6 +71,11 @@ def change_line(change: FieldChange) -> str:
     return f"{change.path}: {value(change.before)} -> {value(change.after)}"
 
 
+def drift_line(change: FieldChange) -> str:
+    """`name: we left "Ours", now "Theirs"`: told apart from a change that a plan would make."""
+    return f"{change.path}: we left {value(change.after)}, now {value(change.before)}"
+
+
 def value(node: Json) -> str:
     """One value, short enough for a line."""
     if node is None:
