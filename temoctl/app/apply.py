@@ -48,7 +48,7 @@ async def apply_plan(
     plan = planned.plan
     guard.check_whole(plan)
     work = _Work(world, planned, crew, tuple(allow), await world.store.plan_key(), world.place, compare)
-    todo = [one for one in plan.tenants if worth_running(one, plan.mode)]
+    todo = work_of(planned)
     for one in todo:
         guard.check_unprotected(one, plan.mode)
     guard.check_allowed(todo, allow, command=f"temoctl {plan.mode.value} {' '.join(o.tenant for o in todo)}")
@@ -58,6 +58,21 @@ async def apply_plan(
     ordered = tuple(done[one.tenant] for one in plan.tenants if one.tenant in done)
     certificates = tuple(_certificate(work, one) for one in ordered) if plan.mode is Mode.DESTROY else ()
     return Applied(plan, ordered, tuple(one for one in certificates if one is not None))
+
+
+def work_of(planned: Planned) -> list[TenantPlan]:
+    """The tenants of a plan for whom there is something to do: steps, or what a run that died has left open."""
+    return [
+        one
+        for one in planned.plan.tenants
+        if worth_running(one, planned.plan.mode) or (not broken(one) and left_open(planned, one.tenant))
+    ]
+
+
+def left_open(planned: Planned, tenant: str) -> bool:
+    """True when an earlier run died in the middle: what became of its last effects has to be looked up."""
+    recorded = planned.recorded.get(tenant)
+    return recorded is not None and bool(recorded.uid) and bool(recorded.open_intents)
 
 
 def worth_running(plan: TenantPlan, mode: Mode) -> bool:

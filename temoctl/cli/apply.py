@@ -71,20 +71,22 @@ async def carry_out(
 ) -> int:
     """Check what must be allowed, ask, run, and show how it ended."""
     from temoctl.app import exits, guard
-    from temoctl.app.apply import worth_running
+    from temoctl.app.apply import left_open, work_of
     from temoctl.app.requests import ExitCode, worst
     from temoctl.cli.confirm import may_go_on
     from temoctl.cli.planned import tenants_of
 
     plan = planned.plan
     guard.check_whole(plan)
-    todo = [one for one in plan.tenants if worth_running(one, plan.mode)]
+    todo = work_of(planned)
     before = exits.of_plan(plan, detailed=False)
     if not todo:
         _nothing_to_do(session, planned)
         return int(before)
     line = f"temoctl apply {file or tenants_of(request)}"
     guard.check_allowed(todo, request.allow, command=line)
+    if not any(one.steps for one in todo) and any(left_open(planned, one.tenant) for one in todo):
+        session.console.say("An earlier run died in the middle. Applying looks up what became of its last steps.")
     if not may_go_on(session, "Apply this plan?", yes=yes, command=line):
         session.console.say("Nothing has been changed.")
         return int(ExitCode.ERROR)

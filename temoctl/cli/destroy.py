@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 async def _destroy(session: Session, request: PlanRequest, file: str, *, yes: bool, parallelism: int) -> int:
     from temoctl.app import exits, guard
-    from temoctl.app.apply import worth_running
+    from temoctl.app.apply import work_of
     from temoctl.app.requests import ExitCode
     from temoctl.app.world import open_world
     from temoctl.cli.apply import run_plan, show_end
@@ -51,7 +51,7 @@ async def _destroy(session: Session, request: PlanRequest, file: str, *, yes: bo
         plan = planned.plan
         if not session.json:
             show_plan(session, plan, everyone=request.everyone, going_to_apply=True)
-        todo = [one for one in plan.tenants if worth_running(one, plan.mode)]
+        todo = work_of(planned)
         for one in todo:
             guard.check_unprotected(one, plan.mode)
         line = f"temoctl destroy {tenants_of(request)}"

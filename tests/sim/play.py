@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from temoctl.app import guard
-from temoctl.app.apply import Applied, apply_plan, worth_running
+from temoctl.app.apply import Applied, apply_plan, work_of
 from temoctl.app.drift import find_drift
 from temoctl.app.planning import make_plan
 from temoctl.app.reconcile import Crew
@@ -91,7 +91,7 @@ def _carry_out(tenants: tuple[str, ...], mode: Mode, parallelism: int) -> Work:
     async def work(world: World) -> Report:
         try:
             planned = await make_plan(world, _request(world, tenants, mode))
-            todo = [one for one in planned.plan.tenants if worth_running(one, mode)]
+            todo = work_of(planned)
             allow = tuple(sorted({name for one in todo for name in one.allowances}))
             guard.check_allowed(todo, allow, command="sim")
             crew = await Crew.of(world, parallelism=parallelism)
