@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from temoctl.app.connect import connect_systems
+from temoctl.app.counted import load_counted
 from temoctl.app.credentials import Credentials
 from temoctl.app.requests import Place
 from temoctl.app.store import open_systemdata
@@ -23,7 +24,7 @@ from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.errors import Conflict, Problems, TemoError, Unavailable, UserError
 from temoctl.model.identity import Owner
 from temoctl.model.kind import Kind
-from temoctl.spec import Project, load_project
+from temoctl.spec import Project
 from temoctl.spec.platform_spec import PlatformSpec
 from temoctl.systemdata.ports import Principal, Store
 
@@ -81,7 +82,7 @@ async def open_world(
     """
     clock, ids = clock or SystemClock(), ids or RandomIds()
     root = find_root(place)
-    project = load_project(root, place.profile)
+    project = load_counted(root, place.profile)
     platform = platform_of(project)
     async with AsyncExitStack() as stack:
         credentials = Credentials(platform.folder, environment)

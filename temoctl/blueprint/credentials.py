@@ -24,12 +24,12 @@ def credential(
 def database_login(
     builder: Builder, name: str, source: tuple[str, str], password: Json, *, title: str, where: Where | None
 ) -> Address:
-    """A PostgreSQL login with the role, host and database that another resource (`kind key`, `name`) gives out."""
+    """A PostgreSQL login with the user, host and database that another resource (`kind key`, `name`) gives out."""
     data: dict[str, Json] = {
         "host": builder.ref(*source, "host"),
         "port": builder.ref(*source, "port"),
         "database": builder.ref(*source, "database"),
-        "user": builder.ref(*source, "role"),
+        "user": builder.ref(*source, "user"),
         "password": password,
         "ssl": builder.ref(*source, "ssl"),
     }

@@ -142,9 +142,14 @@ class KnowledgeReader:
         if (path, key) not in self._checked:
             from temoctl.sheets import ReadOptions, check
 
-            info, wrong = check(path, ReadOptions.from_tree(base.options))
+            info, wrong = check(path, ReadOptions.from_tree(base.options), shown=self._shown(path))
             self._checked[path, key] = (info.count if info else None, list(wrong))
         return self._checked[path, key]
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """Rows by `rows_key` of the files that were read now and gave nothing to say."""
+        return {key: rows for (_, key), (rows, wrong) in self._checked.items() if rows is not None and not wrong}
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

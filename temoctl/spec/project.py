@@ -31,8 +31,9 @@ PLANS = "plans"
 class Project:
     """`tenants` holds the valid ones only. `digests` has a key per tenant id, and "plans" and "platform".
 
-    `knowledge` maps paths (from the root) to what is known of the files that tenants name. A diagnostic without a
-    tenant concerns all of them.
+    `knowledge` maps paths (from the root) to what is known of the files that tenants name; `counted` are the row
+    counts of those that were read and found sound, for `known_rows` of a later run. A diagnostic without a tenant
+    concerns all of them.
     """
 
     root: Path
@@ -43,6 +44,7 @@ class Project:
     diagnostics: tuple[Diagnostic, ...] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     knowledge: Mapping[str, KnowledgeFile] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -81,7 +83,7 @@ def load_project(
     digests = {name: spec.digest for name, spec in tenants.items()}
     digests["plans"] = digest({name: plan.digest for name, plan in plans.items()})
     digests["platform"] = platform.digest if platform else ""
-    return Project(root, profile, platform, plans, tenants, _sorted(problems), digests, reader.files)
+    return Project(root, profile, platform, plans, tenants, _sorted(problems), digests, reader.files, reader.counted)
 
 
 def load_platform(root: Path, profile: str = "") -> tuple[PlatformSpec | None, list[Diagnostic]]:

@@ -105,7 +105,9 @@ class Base(SpecModel):
         default="file", description="file: the file here is the truth; upload: the last uploaded version is."
     )
     file: Annotated[str, Strict(), Field(min_length=1, max_length=300)] | None = None
-    sheet: Short | None = Field(default=None, description="Sheet of an XLSX file; the first one when left out.")
+    sheet: Short | None = Field(
+        default=None, description="Sheet of an XLSX file; needed when several sheets hold data."
+    )
     encoding: Literal["utf-8", "utf-16", "cp1251"] | None = None
     delimiter: Literal[",", ";", "\t", "tab"] | None = None
     header: Flag | None = Field(default=None, description="Whether the first row holds the names of the columns.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,10 +45,10 @@ def _resource(one: Desired) -> dict[str, Any]:
 
 
 def _same_as_golden(name: str, found: Any) -> None:
-    """Goldens are reviewed by eye; delete the file and run again to renew it."""
+    """Goldens are reviewed by eye; TEMOCTL_GOLDEN=write renews them."""
     path = GOLDEN / name
     text = json.dumps(found, indent=2, ensure_ascii=False) + "\n"
-    if not path.exists():
+    if os.environ.get("TEMOCTL_GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert json.loads(path.read_text(encoding="utf-8")) == json.loads(text)
