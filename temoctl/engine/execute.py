@@ -246,7 +246,7 @@ class Executor:
         seen = await self._lookup.read(system, target)
         if seen.presence is Presence.UNKNOWN:
             raise Unavailable(seen.code or "TEMO502", f"{step.label}: {seen.why}", fix=seen.fix)
-        if seen.presence is Presence.PRESENT:
+        if seen.presence is Presence.PRESENT and ref in (None, seen.ref):  # its successor under another ref isn't meant
             self._is_ours(step, seen)
             self._unchanged_since_approval(step, seen)
             if intent is None:
