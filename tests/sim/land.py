@@ -257,14 +257,18 @@ class Land:
         write_wish(self.root, wish, backwards=backwards)
 
     def give_secrets(self, tenant: str, *channels: str) -> None:
-        """What a person does before the first apply: the language model's key, and a bot per channel."""
+        """What a person does before the first apply: the language model's key, and a bot per channel, where missing."""
 
         async def store(world: World) -> None:
             from temoctl.app.secrets import set_secret
 
             if not (await world.store.load(["platform"]))["platform"].uid:
                 await set_secret(world, "platform", "llm/api-key", Secret(LLM_KEY))
+            known = (await world.store.load([tenant]))[tenant].uid
+            there = await world.store.vault.versions(known) if known else {}
             for channel in channels:
+                if f"{channel}/token" in there:
+                    continue
                 await set_secret(world, tenant, f"{channel}/token", Secret(self.token(tenant, channel)))
 
         self.command(store)

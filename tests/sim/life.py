@@ -26,6 +26,7 @@ class Doom:
 
     at: int
     kind: str
+    label: str = ""  # count only effects whose label starts with this
 
 
 class Life:
@@ -52,7 +53,7 @@ class Life:
     async def effect(self, label: str, perform: Callable[[], Awaitable[Any]], *, durable: bool = False) -> Any:
         await self.alive()
         self.trace.append(label)
-        kind = self._doom.kind if self._doom is not None and self._doom.at == len(self.trace) else ""
+        kind = self._kind(label)
         if kind == "before":
             await self._die()
         if kind == "freeze" and durable:
@@ -64,6 +65,14 @@ class Life:
         if kind == "lost" and durable:
             raise Unavailable("TEMO690", "the connection was cut during the commit")
         return answer
+
+    def _kind(self, label: str) -> str:
+        """What happens to the effect that was just begun."""
+        doom = self._doom
+        if doom is None or not label.startswith(doom.label):
+            return ""
+        count = sum(one.startswith(doom.label) for one in self.trace)
+        return doom.kind if count == doom.at else ""
 
     async def _die(self) -> None:
         self.died.set()

@@ -134,8 +134,6 @@ class Histories(RuleBasedStateMachine):
         report = ended.value
         if report is not None and report.applied is not None:
             self._proofs_hold(report)
-            if not report.troubles:
-                self.land.give_secrets(name, *self.wishes[name].channels)
 
     @rule(names=some, drift=st.booleans())
     def look(self, names: tuple[str, ...], drift: bool) -> None:
@@ -174,6 +172,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(3):
             for tenant in TENANTS:
                 bots_back(self.land, tenant, 0)
+                self.land.give_secrets(tenant, *self.wishes[tenant].channels)
             self.land.command(play.apply())
             report = self.land.command(play.plan()).value
             said = [*report.changes, *report.troubles]
@@ -199,7 +198,7 @@ class Histories(RuleBasedStateMachine):
     def _wish(self, wish: Wish) -> None:
         self.wishes[wish.id] = wish
         self.land.write(wish)
-        self.land.give_secrets(wish.id, *(name for name in wish.channels if (wish.id, name) not in self.land.tokens))
+        self.land.give_secrets(wish.id, *wish.channels)
 
     def _run(self, work: Any, doom: Doom | None = None) -> Ended:
         ended = self.land.command(work, doom)
