@@ -239,6 +239,9 @@ class Executor:
         if (step.address.kind_key, ref) in self._made:
             return StepEnd("there is no old one: it was replaced in place")
         system, kind = self._world.system(step.address), self._world.kind(step.address)
+        if mine and step.id != str(step.address) and kind.replace is not ReplaceOrder.DELETE_FIRST:
+            # Planned as a second object or an old half; recovery found that it is the one on record.
+            raise Conflict("TEMO501", f"{step.label}: what was to be deleted is the one in use now", fix="plan again")
         intent = self._run.opened.get((step.address, ref))
         props = self._props_of(step, ref, intent)
         resolved = self._known.resolve_gladly(props)

@@ -3,7 +3,8 @@
     create   what carries the intent's marker is recorded; nothing after the settle window: the intent ends ABSENT
     update   what is there is read: as wanted, it is recorded; else the intent ends ABSENT and the plan repeats it
     delete   gone: the record goes; still there after the settle window: the intent ends ABSENT
-    delete of the old half of a replace: carried out when nothing on record points at it any more, else kept open
+    delete of what is not on record (the old half of a replace, a twin): carried out when nothing on record points at
+             it any more, else kept open
 
 A system that gives no answer leaves the intent open and its address blocked. Running this again, at any point, after
 any crash, does the same: each ending is one transaction with the record. Must not know plans.
@@ -215,8 +216,8 @@ class _Recovery:
 
     async def _delete(self, intent: Intent, system: System, kind: Kind, target: Target) -> None:
         record = self._known.records.get(intent.address)
-        replaced = record is not None and record.ref != intent.ref
-        if replaced and intent.ref is not None:
+        unrecorded = record is None or record.ref != intent.ref
+        if unrecorded and intent.ref is not None:
             if self._known.ref_is_used(intent.ref, by_others_than=intent.address):
                 self._out.kept[intent.address, intent.ref] = intent
                 return

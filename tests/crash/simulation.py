@@ -1,6 +1,6 @@
 """One schedule from start to rest: lives of a process that plan and run, die, freeze and start again, then a verdict.
 
-The loop is app.reconcile without its files: lease, recovery, snapshot, plan, run. Everything is deterministic.
+The loop is app's without its files: snapshot, plan, lease, and a run that first recovers. All of it is deterministic.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from temoctl.engine.ids import SeededIds
 from temoctl.engine.journal import GroupJournal
 from temoctl.engine.lease import HeldLease
 from temoctl.engine.protocol import Scope, System, Target
-from temoctl.engine.recover import recover
 from temoctl.engine.result import RunResult
 from temoctl.engine.run import run_tenant
 from temoctl.engine.world import Hold, RunWorld
@@ -184,12 +183,11 @@ class Simulation:
         systems = {name: self.variant.system(one) for name, one in (await self.stage.systems(life)).items()}
         try:
             world = self._world(store, systems)
-            recovered = await recover(world, (await store.load([TENANT]))[TENANT], hold)
             recorded = (await store.load([TENANT]))[TENANT]
             plan = self._plan if resumed else None
             plan = plan or await self._planned(systems, store, recorded, wanted, hold)
             self._plan = plan
-            result = await run_tenant(plan, world, recorded=recorded, hold=hold, recovered=recovered)
+            result = await run_tenant(plan, world, recorded=recorded, hold=hold)
             self._plan = None  # a plan that ran to its end is used up
             self._note(plan, result)
             return not plan.steps and result.ok and not recorded.open_intents

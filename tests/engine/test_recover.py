@@ -15,7 +15,8 @@ from temoctl.engine.retry import Patience
 from temoctl.model.errors import Unavailable
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed
-from tests.crash.toy_stage import FLOW, KEY, address, changed, small
+from tests.crash.toy import Thing
+from tests.crash.toy_stage import FLOW, KEY, TOKEN_PATH, address, changed, small
 from tests.engine.bench import Bench, failures, not_tried
 
 pytestmark = pytest.mark.anyio
@@ -152,4 +153,27 @@ async def test_the_old_half_of_a_replace_goes_only_when_nothing_uses_it() -> Non
     assert (await b.apply(changed())).ok
     assert ("key", old) not in b.vendor.things
     assert len(b.vendor.of("key")) == 1
+    assert b.open_intents() == []
+
+
+async def test_a_twin_that_recovery_puts_on_record_is_not_deleted_by_the_older_plan() -> None:
+    """A replace died when its new object had been made; the plan was drawn up before recovery looked."""
+    b = await Bench(parallelism=1).begin()
+    await b.apply(small())
+    props = next(one.props for one in changed() if one.address == KEY)
+    name = b.ids.token(12)
+    marker = Marker(b.owner, "key", "main", name)
+    hold = await b.hold()
+    await b.store.journal.write([Begin(hold.fence, Intent(name, KEY, "create", marker, props, b.clock.now()))])
+    token = b.state.secrets[b.owner.uid, TOKEN_PATH][-1].value
+    new = b.vendor.add("key", Thing("new", marker, {"type": "b"}, b.clock.now(), hidden={"data": token}))
+    b.clock.advance(10)
+    plan = await b.plan(changed())
+    assert any("!" in step.id and step.ref == new.ref for step in plan.steps)
+    await b.run(plan)
+    assert ("key", new.ref) in b.vendor.things
+    for _ in range(2):
+        await b.apply(changed())
+    assert [thing.ref for thing in b.vendor.of("key")] == [new.ref]
+    assert (await b.plan(changed())).steps == ()
     assert b.open_intents() == []
