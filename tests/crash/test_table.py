@@ -10,16 +10,23 @@ import random
 import pytest
 
 from tests.crash.faults import Kind
+from tests.crash.real_stage import RealStage
 from tests.crash.scenario import Name
-from tests.crash.simulation import simulate
+from tests.crash.simulation import MakeStage, simulate, toys
 from tests.crash.table import second_faults, singles
 from tests.crash.variants import BROKEN, Variant
 
-PAIRS_PER_SCENARIO = 60
+PAIRS_PER_SCENARIO = 30
+STAND_IN_SINGLES = 6
 
 
-def wrongs(scenario: Name, schedule: tuple[tuple[int, Kind], ...], variant: Variant | None = None) -> list[str]:
-    verdict = simulate(scenario, schedule, variant)
+def wrongs(
+    scenario: Name,
+    schedule: tuple[tuple[int, Kind], ...],
+    variant: Variant | None = None,
+    stage: MakeStage = toys,
+) -> list[str]:
+    verdict = simulate(scenario, schedule, variant, stage)
     return [*verdict.leaks, *verdict.twins, *verdict.stuck, *verdict.wrong]
 
 
@@ -38,6 +45,13 @@ def test_nor_do_pairs(scenario: Name) -> None:
         followers = list(second_faults(scenario, first))
         for schedule in chance.sample(followers, min(len(followers), PAIRS_PER_SCENARIO // 15)):
             assert wrongs(scenario, schedule) == [], schedule
+
+
+@pytest.mark.parametrize("scenario", list(Name))
+def test_nor_do_faults_under_the_real_systems(scenario: Name) -> None:
+    chance = random.Random(scenario.value)
+    for schedule in [(), *chance.sample(list(singles(scenario, RealStage)), STAND_IN_SINGLES)]:
+        assert wrongs(scenario, schedule, stage=RealStage) == [], schedule
 
 
 @pytest.mark.parametrize("variant", BROKEN, ids=[one.name for one in BROKEN])
