@@ -23,7 +23,7 @@ class Measured:
     def __init__(self, folder: Path) -> None:
         self.project = folder / "project"
         self.env = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "TEMOCTL_PROFILE": "sandbox",
             "TEMOCTL_SANDBOX_DIR": str(folder / "world"),
             "TEMOCTL_DIR": str(self.project),
