@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
+from temoctl.model.address import Address
 from temoctl.model.errors import Bug
-from temoctl.model.step import Step
+from temoctl.model.resource import Recorded
+from temoctl.model.step import Action, Step
+
+
+def with_recovered_needs(steps: Sequence[Step], records: Mapping[Address, Recorded]) -> list[Step]:
+    """The steps, with deletions waiting for those of what hangs on their object.
+
+    The plan knows that of everything on record. What recovery only just put there was a stray to it: n8n, for one,
+    would lose the login with which it takes a bot's webhook back.
+    """
+    deleted = {step.address: step.id for step in steps if step.action is Action.DELETE and step.id == str(step.address)}
+    hanging: dict[Address, set[str]] = {}
+    for address, name in deleted.items():
+        for needed in records[address].depends_on if address in records else ():
+            hanging.setdefault(needed, set()).add(name)
+    return [
+        replace(step, needs=tuple(sorted({*step.needs, *hanging[step.address]})))
+        if step.address in hanging and step.id == deleted.get(step.address)
+        else step
+        for step in steps
+    ]
 
 
 class Order:

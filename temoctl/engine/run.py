@@ -12,7 +12,7 @@ from typing import Any
 
 from temoctl.engine.events import RunStarted, StepDone, StepFailed, StepNotTried, StepStarted, Stopping
 from temoctl.engine.execute import Executor, StepEnd, Unproven
-from temoctl.engine.graph import Order
+from temoctl.engine.graph import Order, with_recovered_needs
 from temoctl.engine.probing import probe_all
 from temoctl.engine.protocol import ProbeResult, Proof
 from temoctl.engine.recover import Recovered, recover_run
@@ -102,6 +102,7 @@ class _Runner:
     async def _all(self) -> tuple[ProbeResult, ...]:
         self._recovered = self._given or await recover_run(self._run)
         self._run.opened.update(self._recovered.kept)
+        self._order = Order(with_recovered_needs(self._plan.steps, self._run.known.records))
         self._executor = Executor(self._run, expected=self._recovered.fingerprints)
         if self._run.hold.plan:
             self._skip = await self._world.journal.done_steps(self._plan.uid, self._run.hold.plan)

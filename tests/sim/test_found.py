@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.sim import play
 from tests.sim.conftest import WISH
 from tests.sim.hands import HANDS
@@ -34,3 +36,16 @@ def test_the_old_half_of_a_replace_that_recovery_took_away_is_not_asked_for_agai
     assert not again.troubles, again.troubles
     assert land.command(play.plan("acme")).value.steps == []
     assert not judge(land, at_rest=True)
+
+
+def test_a_stray_ingress_lets_go_of_its_bot_before_its_login_is_deleted(land: Land) -> None:
+    """Nothing on record said that the ingress needs the credential, and n8n could not take the webhook back."""
+    land.write(replace(WISH, channels=("telegram", "second")))
+    land.give_secrets("acme", "second")
+    ended = land.command(play.apply("acme"), Doom(2, "after", "n8n POST /api/v1/workflows"))
+    assert ended.died and ended.life.trace[-1].endswith("/activate"), "not right after the ingress was switched on"
+    land.pass_time(61.0)
+    gone = land.command(play.destroy("acme")).value
+    assert not gone.troubles, gone.troubles
+    land.pass_time(5.0)
+    assert [bot.username for bot in land.telegram.bots.values() if bot.webhook is not None] == []
