@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 N8N ?= fake
 
-.PHONY: setup demo test test-live crash bench lint clean
+.PHONY: setup demo test test-slow test-live crash bench lint clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "temoctl needs Python 3.11 or newer; set PYTHON=…")'
@@ -29,7 +29,10 @@ demo: $(VENV)/.core $(if $(filter real,$(N8N)),$(VENV)/.live)
 	$(BIN)/python demo/run.py --n8n $(N8N)
 
 test: $(VENV)/.dev
-	$(BIN)/pytest -n 2 -m 'not live' $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 -m 'not live and not slow' $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.dev
+	$(BIN)/pytest -m 'slow and not live' $(PYTEST_ARGS)
 
 test-live: $(VENV)/.live
 	$(BIN)/pytest tests/live -m live $(PYTEST_ARGS)

@@ -7,8 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
+
+import httpx
+import psycopg
+
+from temoctl.sandbox.control import TOKEN_HEADER
 
 TEMOCTL = str(Path(sys.executable).parent / "temoctl")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -56,14 +62,40 @@ class Desk:
     def ask(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
         return json.loads(self.must(*words, "--json", codes=codes))
 
-    def spawn(self, *words: str) -> subprocess.Popen[bytes]:
-        """A command in a process group of its own, to be killed with everything it started."""
-        return subprocess.Popen(
-            [TEMOCTL, *words],
-            env=self.env,
-            cwd=self.project,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def spawn(self, *words: str, said: Path | None = None) -> subprocess.Popen[bytes]:
+        """A command in a process group of its own, to be killed with everything it started. `said` gets its output."""
+        with (said or Path(os.devnull)).open("wb") as out:
+            return subprocess.Popen(
+                [TEMOCTL, *words],
+                env=self.env,
+                cwd=self.project,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    # --- the world behind the commands, as somebody with a login sees it
+
+    @property
+    def world(self) -> Path:
+        return Path(self.env["TEMOCTL_SANDBOX_DIR"])
+
+    def query(self, question: LiteralString, database: str = "systemdata") -> list[tuple[Any, ...]]:
+        dsn = (self.world / "secrets" / f"{database}-dsn").read_text()
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            return connection.execute(question).fetchall()
+
+    def until(self, question: LiteralString, seconds: float = 30.0) -> None:
+        """Wait until a question to SystemData has an answer row whose first column is true."""
+        deadline = time.monotonic() + seconds
+        while not any(row[0] for row in self.query(question)):
+            assert time.monotonic() < deadline, f"it never came to: {question}"
+            time.sleep(0.02)
+
+    def writes(self) -> dict[str, int]:
+        """How many changes each stand-in has been asked for so far."""
+        known = json.loads((self.world / "world.json").read_text())
+        headers = {TOKEN_HEADER: known["control_token"]}
+        answer = httpx.get(f"{known['urls']['control']}/requests", headers=headers, trust_env=False)
+        return {name: seen["writes"] for name, seen in answer.json().items()}
