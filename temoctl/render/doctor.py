@@ -14,8 +14,8 @@ def check_page(one: Check, *, cells: int = 80) -> Page:
     words = f"{one.name}: {one.found}" if one.found else one.name
     first, *more = wrap(words, cells=cells - 5) or [""]
     page.line(sign, (first, "" if one.ok else "bold"))
-    for line in more:
-        page.line("     ", (line, "" if one.ok else "bold"))
+    for words in more:
+        page.line("     ", (words, "" if one.ok else "bold"))
     for found in one.problems:
         for line in problem(found, cells - 7).lines:
             page.line("       ", line.plain)
