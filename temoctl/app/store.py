@@ -9,6 +9,7 @@ from typing import Any
 
 from temoctl.app.credentials import Credentials
 from temoctl.app.home import home
+from temoctl.app.redaction import known_secrets
 from temoctl.engine.ports import Clock, Ids
 from temoctl.model.diagnostic import Diagnostic
 from temoctl.model.errors import Problems
@@ -42,7 +43,9 @@ async def open_systemdata(
     # The sandbox's secrets end with its folder: their key lies there, and is never the one of real tenants.
     sandbox = project.profile == SANDBOX
     key = master_key.load(platform.folder, environ={}) if sandbox else master_key.load(home())
-    store = await open_store(dsn, principal, clock=clock, ids=ids, master_key=key, read_only=read_only)
+    store = await open_store(
+        dsn, principal, clock=clock, ids=ids, master_key=key, read_only=read_only, learn=known_secrets.learn
+    )
     stack.push_async_callback(store.close)
     return store
 

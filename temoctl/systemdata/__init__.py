@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from temoctl.engine.ports import Clock, Ids
     from temoctl.model.secret import Secret
     from temoctl.systemdata.master_key import MasterKey
@@ -31,8 +33,15 @@ async def open_store(
     ids: Ids,
     master_key: MasterKey,
     read_only: bool = False,
+    learn: Callable[[Secret], None] | None = None,
 ) -> PostgresStore:
-    """Open the store as that principal. The database must have been migrated. Close it with `await store.close()`."""
+    """Open the store as that principal. The database must have been migrated. Close it with `await store.close()`.
+
+    `learn` hears of every secret that passes, so that none is ever shown by accident.
+    """
     from temoctl.systemdata.postgres import PostgresStore
 
-    return await PostgresStore.open(dsn, principal, clock=clock, ids=ids, master_key=master_key, read_only=read_only)
+    store = await PostgresStore.open(dsn, principal, clock=clock, ids=ids, master_key=master_key, read_only=read_only)
+    if learn is not None:
+        store.vault.learn = learn
+    return store

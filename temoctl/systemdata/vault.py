@@ -6,7 +6,7 @@ Must not know what a secret is for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from psycopg.rows import DictRow
 
@@ -53,10 +53,15 @@ FROM temoctl.secrets WHERE tenant_uid = %s ORDER BY path, version DESC
 """
 
 
+def _unheard(_: Secret) -> None:
+    return None
+
+
 class PostgresVault(Room):
     def __init__(self, session: Session, master: MasterKey) -> None:
         self._session = session
         self._master = master
+        self.learn: Callable[[Secret], None] = _unheard
 
     async def get(self, uid: str, path: str, version: int | None = None) -> Secret:
         found = await self._session.rows(
@@ -162,8 +167,11 @@ class PostgresVault(Room):
     def _opened(self, row: DictRow) -> Secret:
         key = self._unwrapped(row["tenant_uid"], row["key_version"], row)
         place = Place(row["tenant_uid"], row["path"], row["version"], row["key_version"])
-        return sealing.unseal(key, bytes(row["sealed"]), place)
+        secret = sealing.unseal(key, bytes(row["sealed"]), place)
+        self.learn(secret)
+        return secret
 
     async def _store(self, connection: Connected, key: bytes, value: Secret, place: Place, by: str) -> None:
+        self.learn(value)
         sealed = sealing.seal(key, value, place)
         await connection.execute(STORE, [place.path, place.version, place.key_version, sealed, by, place.tenant])
