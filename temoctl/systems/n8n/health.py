@@ -2,8 +2,11 @@
 
 n8n's own signs are weak (measured): `active: true` comes before anything is registered and stays for a dead token;
 `triggerCount` is 0 until a trigger was registered once, and is never taken back. So a Telegram Trigger counts as ready
-when it was registered once, its webhook turns a call without the secret away (403, not 404), and n8n's own test of the
-credential passes.
+when it was registered once and its webhook turns a call without the secret away (403, not 404); Telegram, asked by
+temoctl itself, is the witness that n8n's token works. Only when a trigger stays unregistered is n8n's own test of the
+credential asked for the reason: its tests go one by one, so a fleet can't afford one that proves nothing new.
+
+What was proven a moment ago by this process is not asked again: readiness and several probes want the same proofs.
 """
 
 from __future__ import annotations
@@ -29,7 +32,12 @@ from temoctl.systems.n8n.workflows import (
 TESTED = frozenset({"telegramApi", "postgres", "openAiApi", "supabaseApi"})
 """Credential types whose test n8n has and that temoctl uses; for others its answer would prove nothing."""
 
+WITNESSED = frozenset({"telegramApi"})
+"""Types whose working shows from outside: the webhook at Telegram was set with n8n's own token."""
+
 _TRIALS, _PAUSE = 3, 0.5
+_FRESH = 60.0
+"""Seconds for which a proof of this process counts: long enough for the probes of one run."""
 
 _READY = Ready(Readiness.READY)
 
@@ -40,6 +48,9 @@ class Health:
     def __init__(self, api: N8nApi, clock: Clock, refused: dict[str, str]) -> None:
         self._api, self._clock, self._refused = api, clock, refused
         self._trying = asyncio.Lock()
+        self._tested: dict[str, float] = {}
+        self._there: dict[str, float] = {}
+        self._unregistered: set[str] = set()
 
     # --- ready
 
@@ -67,17 +78,21 @@ class Health:
         return await self._registered(workflow, triggers)
 
     async def _registered(self, workflow: Workflow, triggers: Sequence[Any]) -> Ready:
+        ref = str(workflow["id"])
         answers = [await self._api.knock(hook) for hook in telegram_webhooks(triggers)]
-        refusal = await self._refused_credential(credential_ids(triggers))
-        if refusal is not None:
-            return refusal
         if not workflow.get("triggerCount") or False in answers:
+            if ref in self._unregistered:  # not just slow: n8n never tells, but its test of the credential does
+                refusal = await self._refused_credential(credential_ids(triggers))
+                if refusal is not None:
+                    return refusal
+            self._unregistered.add(ref)
             return Ready(
                 Readiness.PENDING,
                 "n8n has not registered the trigger yet",
                 "look into n8n's log for why: n8n doesn't show it elsewhere. Most often the bot's token is wrong, or "
                 "n8n's own WEBHOOK_URL can't be reached from Telegram",
             )
+        self._unregistered.discard(ref)
         return _READY
 
     async def _refused_credential(self, refs: Sequence[str]) -> Ready | None:
@@ -100,7 +115,7 @@ class Health:
         Two tests at once disturb each other inside n8n ("Node not found", measured), and others may be testing too: so
         ours go one by one, and a failure counts when it repeats.
         """
-        if kind not in TESTED:
+        if kind not in TESTED or self._fresh(self._tested, ref):
             return None
         words = ""
         for attempt in range(_TRIALS):
@@ -109,15 +124,25 @@ class Health:
             async with self._trying:
                 result = await self._api.test_credential(ref)
             if result is None or result.get("status") == "OK":
+                self._tested[ref] = self._clock.monotonic()
                 return None
             words = str(result.get("message") or "no reason given")
         return words
+
+    def forget(self, ref: str) -> None:
+        """What was proven of an object no longer counts: it is being changed."""
+        self._tested.pop(ref, None)
+        self._there.pop(ref, None)
+        self._unregistered.discard(ref)
+
+    def _fresh(self, proofs: dict[str, float], ref: str) -> bool:
+        return ref in proofs and self._clock.monotonic() - proofs[ref] < _FRESH
 
     # --- probes
 
     async def probe_credential(self, target: Target, ref: str) -> list[ProbeResult]:
         kind = str(target.props.get("type", ""))
-        if kind not in TESTED:
+        if kind not in TESTED - WITNESSED:
             return []
         name = "n8n can use the credential"
         try:
@@ -146,7 +171,7 @@ class Health:
     async def _missing(self, target: Target, workflow: Workflow) -> list[ProbeResult]:
         """Whether everything the published nodes name is there: credentials, and workflows that are published."""
         nodes = published_nodes(workflow)
-        lacking = [ref for ref in credential_ids(nodes) if await self._api.credential(ref) is None]
+        lacking = [ref for ref in credential_ids(nodes) if not await self._is_there(ref)]
         results = []
         if credential_ids(nodes):
             why = f"{len(lacking)} of them no longer in n8n" if lacking else ""
@@ -154,15 +179,27 @@ class Health:
             results.append(ProbeResult(target.address, "has all its credentials", not lacking, why, fix))
         called = called_workflows(nodes)
         if called:
-            off = [ref for ref in called if not _works(await self._api.workflow(ref))]
+            off = [ref for ref in called if not await self._is_published(ref)]
             why = f"not there or not published in n8n: {', '.join(off)}" if off else ""
             fix = "run `temoctl apply` for this tenant and for platform" if off else ""
             results.append(ProbeResult(target.address, "reaches the workflows it calls", not off, why, fix))
         return results
 
+    async def _is_there(self, credential: str) -> bool:
+        if not (self._fresh(self._tested, credential) or self._fresh(self._there, credential)):
+            if await self._api.credential(credential) is None:
+                return False
+            self._there[credential] = self._clock.monotonic()
+        return True
 
-def _works(workflow: Workflow | None) -> bool:
-    return workflow is not None and is_published(workflow)
+    async def _is_published(self, ref: str) -> bool:
+        """Of a workflow that others call: the shared core is asked once for a whole fleet."""
+        if not self._fresh(self._there, ref):
+            workflow = await self._api.workflow(ref)
+            if workflow is None or not is_published(workflow):
+                return False
+            self._there[ref] = self._clock.monotonic()
+        return True
 
 
 def _refusal(kind: str, words: str) -> tuple[str, str]:

@@ -114,6 +114,7 @@ class N8nSystem:
             if call.verb is Verb.DELETE:
                 return Outcome("")
             raise Bug("TEMO900", f"an update of {call.target.address} without an object to update")
+        self._health.forget(ref)
         match call.verb, kind:
             case Verb.UPDATE, "credential":
                 return await effects.update_credential(call, ref)

@@ -57,6 +57,11 @@ class Stage:
         changes = (FieldChange("data.accessToken", "version 1", "version 2", secret=True),)
         await self.do(Verb.UPDATE, self.telegram, token=token, intent="b" * 12, changes=changes)
 
+    def tests(self, sample: Sample) -> int:
+        """How often n8n was asked to test a credential."""
+        path = f"/api/v1/credentials/{self.made[sample.address].ref}/test"
+        return int(self.rig.fake.requests.count(("POST", path)))
+
     async def ready(self, sample: Sample, *, within: float = 60.0) -> Ready:
         clock = self.rig.clock
         deadline = clock.monotonic() + within

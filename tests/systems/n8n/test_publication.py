@@ -35,13 +35,14 @@ async def test_a_dead_token_is_broken_at_once_with_words_for_its_owner() -> None
     assert made.row(INGRESS)["triggerCount"] == 0
 
 
-async def test_a_token_that_dies_later_is_seen_although_the_count_stays() -> None:
+async def test_a_trigger_that_stays_away_is_told_with_its_reason() -> None:
+    """n8n's test of the credential is asked only then: Telegram itself is the witness of a token that works."""
     made = await answering()
+    assert not made.tests(TELEGRAM), "a trigger that is registered needs no test"
     made.rig.bots.tokens.discard(TOKEN)
-    assert made.row(INGRESS)["triggerCount"] == 1
-    failed = [one for one in await made.probe(INGRESS) if not one.ok]
-    assert [one.name for one in failed] == ["is published and its trigger is registered"]
-    assert "Telegram refused the token" in failed[0].why
+    made.rig.fake.workflows[str(made.made[INGRESS.address].ref)]["triggerCount"] = 0
+    assert (await made.ready(INGRESS)).why.startswith("Telegram refused the token")
+    assert made.tests(TELEGRAM)
 
 
 async def test_a_new_token_lets_the_old_bot_go_first() -> None:
@@ -183,7 +184,7 @@ async def test_a_missing_credential_is_red() -> None:
     made = await answering()
     await made.rig.call("DELETE", f"/credentials/{made.made[TELEGRAM.address].ref}")
     failed = {one.name: one.why for one in await made.probe(INGRESS) if not one.ok}
-    assert set(failed) == {"is published and its trigger is registered", "has all its credentials"}
+    assert set(failed) == {"has all its credentials"}
 
 
 async def test_a_switched_off_workflow_below_is_red() -> None:
@@ -195,13 +196,25 @@ async def test_a_switched_off_workflow_below_is_red() -> None:
     await made.ready(INGRESS)
     assert all(one.ok for one in await made.probe(INGRESS))
     await made.rig.call("POST", f"/workflows/{made.made[TENANT.address].ref}/deactivate")
+    assert all(one.ok for one in await made.probe(INGRESS)), "what was proven a moment ago is not asked again"
+    made.rig.clock.advance(61)
     assert [one.name for one in await made.probe(INGRESS) if not one.ok] == ["reaches the workflows it calls"]
 
 
 async def test_credentials_are_tried_where_n8n_has_a_way() -> None:
-    made = await stage(TELEGRAM)
-    assert [one.ok for one in await made.probe(TELEGRAM)] == [True]
-    made.rig.bots.tokens.clear()
-    (result,) = await made.probe(TELEGRAM)
-    assert not result.ok
-    assert "Telegram refused the token" in result.why
+    made = await stage(TELEGRAM, KNOWLEDGE)
+    assert await made.probe(TELEGRAM) == [], "its webhook at Telegram is the better proof"
+    for _ in range(3):
+        assert [one.ok for one in await made.probe(KNOWLEDGE)] == [True]
+    assert made.tests(KNOWLEDGE) == 1, "tests go one by one in n8n: none twice within a minute"
+    made.rig.clock.advance(61)
+    await made.probe(KNOWLEDGE)
+    assert made.tests(KNOWLEDGE) == 2
+
+
+async def test_a_changed_credential_is_tried_again() -> None:
+    made = await stage(KNOWLEDGE)
+    await made.probe(KNOWLEDGE)
+    await made.do(Verb.UPDATE, KNOWLEDGE, intent="b" * 12)
+    await made.probe(KNOWLEDGE)
+    assert made.tests(KNOWLEDGE) == 2
