@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from temoctl.engine.clock import SystemClock
+from temoctl.engine.protocol import Verb
 from temoctl.sandbox.real_n8n import Running
 from temoctl.systems.n8n import plugin
+from tests.conformance.bench import Bench
 from tests.conformance.kit import Conformance, MakeRig
+from tests.conformance.rig import Sample
 from tests.live.conftest import Api, Served
 from tests.systems.n8n.samples import BOT_API, N8N, SAMPLES, at
 from tests.systems.n8n.wire import WireRig, cassette_path, recorder, wire_rig
@@ -46,3 +49,10 @@ class TestN8nLive(Conformance):
             return rig
 
         return make
+
+    @pytest.mark.parametrize("verb", [Verb.CREATE, Verb.UPDATE])
+    async def test_made_only_while_the_lease_is_held(
+        self, bench: Bench, sample: Sample, make_rig: MakeRig, verb: Verb
+    ) -> None:
+        """Not for deletions: how often a real n8n must be asked until it believes a workflow is off, is its affair."""
+        await super().test_made_only_while_the_lease_is_held(bench, sample, make_rig, verb)
