@@ -71,10 +71,21 @@ class Executor:
             case Action.DELETE:
                 return await self._delete(step)
             case Action.FORGET:
-                await self._run.write([self._finish(step, Ending.DONE, remove=True)])
-                return StepEnd("the record was dropped")
+                return await self._forget(step)
             case _:
                 raise Bug("TEMO951", f"step {step.id}: {step.action} is not executed")
+
+    async def _forget(self, step: Step) -> StepEnd:
+        """Drop a record, once its own object was looked for: the list that the plan was made from may have been old."""
+        record, kind = self._known.records.get(step.address), self._world.kinds.get(step.address.kind_key)
+        if record is not None and kind is not None and not kind.watched_only:
+            system = self._world.system(step.address)
+            target = await self._run.target(step.address, kind, record.resolved, record.ref)
+            seen = await self._lookup.read(system, target)
+            if seen.presence is Presence.PRESENT and seen.ref == record.ref:
+                raise Conflict("TEMO501", f"{step.label} is there after all", fix="plan again: that look was too old")
+        await self._run.write([self._finish(step, Ending.DONE, remove=True)])
+        return StepEnd("the record was dropped")
 
     async def until_ready(self, step: Step) -> None:
         """Wait until what was made does its work."""
