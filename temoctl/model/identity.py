@@ -8,7 +8,8 @@ that a system lets us choose are built by `object_name`, one injective grammar t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import uuid
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -75,6 +76,11 @@ _MARKER = re.compile(
     rf"temo:(?P<installation>[{ALPHABET}]{{{INSTALLATION_LENGTH}}})\.(?P<uid>[{ALPHABET}]{{{UID_LENGTH}}})"
     rf"\.(?P<kind>[a-z][a-z-]*)\.(?P<name>[a-z0-9][a-z0-9-]*)(?:~(?P<intent>[{ALPHABET}]{{{INTENT_LENGTH}}}))?"
 )
+
+
+def webhook_id(ingress: Marker) -> str:
+    """The id in the address of an ingress workflow's webhook: the same for every making of it, and nobody else's."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, replace(ingress, intent=None).text))
 
 
 def object_name(owner: Owner, part: str) -> str:

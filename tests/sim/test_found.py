@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from temoctl.systems.fake_http import Fault
 from tests.sim import play
 from tests.sim.conftest import WISH
 from tests.sim.hands import HANDS
 from tests.sim.land import Land
 from tests.sim.life import Doom
-from tests.sim.oracle import judge
+from tests.sim.oracle import judge, things
 
 
 def dies(land: Land, label: str, kind: str) -> None:
@@ -49,3 +50,27 @@ def test_a_stray_ingress_lets_go_of_its_bot_before_its_login_is_deleted(land: La
     assert not gone.troubles, gone.troubles
     land.pass_time(5.0)
     assert [bot.username for bot in land.telegram.bots.values() if bot.webhook is not None] == []
+
+
+def test_a_bot_whose_login_was_deleted_by_hand_sends_nothing_to_n8n_any_more(land: Land) -> None:
+    """n8n could not take the webhook back, the record of it was dropped, and customers wrote to a dead address."""
+    HANDS["delete_credential"](land, "acme", 2)
+    HANDS["delete_credential"](land, "acme", 0)
+    HANDS["delete_credential"](land, "acme", 0)
+    gone = land.command(play.destroy("acme")).value
+    assert not gone.troubles, gone.troubles
+    land.pass_time(5.0)
+    assert [bot.username for bot in land.telegram.bots.values() if bot.webhook is not None] == []
+
+
+def test_an_old_list_is_no_reason_to_forget_what_is_there(empty: Land) -> None:
+    """Right after the first apply n8n's lists were a moment old: a destroy forgot everything and closed the tenant."""
+    assert not empty.command(play.apply()).value.troubles
+    empty.n8n.faults.append(Fault("stale", count=-1, seconds=30.0))
+    empty.command(play.destroy("acme"))
+    assert not judge(empty)
+    empty.n8n.faults.clear()
+    empty.pass_time(61.0)
+    again = empty.command(play.destroy("acme")).value
+    assert not again.troubles, again.troubles
+    assert not [one for one in things(empty) if one.address.tenant == "acme"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-
 from temoctl.blueprint import credentials
 from temoctl.blueprint.builder import Builder
 from temoctl.blueprint.workflows import workflow
 from temoctl.model.address import Address
 from temoctl.model.diagnostic import Where
+from temoctl.model.identity import webhook_id
 from temoctl.model.value import Json
 from temoctl.spec.channels import TelegramChannel
 from temoctl.spec.tenant import TenantSpec
@@ -38,20 +37,20 @@ def build(name: str, channel: TelegramChannel, spec: TenantSpec, builder: Builde
         label=f"{title} login",
         where=token_where,
     )
-    webhook_id = str(uuid.uuid5(uuid.NAMESPACE_URL, builder.marker("workflow", f"{name}-ingress").text))
+    hook = webhook_id(builder.marker("workflow", f"{name}-ingress"))
     ingress = workflow(
         builder,
         f"{name}-ingress",
         TEMPLATE,
-        {**values, "webhook_id": webhook_id, **credentials.values({"telegram": login})},
+        {**values, "webhook_id": hook, **credentials.values({"telegram": login})},
         title=f"{builder.title}: {title}",
         label=f"{title} ingress",
         where=where,
         after=(bot,),
-        webhook=webhook_id,
+        webhook=hook,
     )
     if ingress is not None:
-        url = f"{_webhooks(n8n)}/webhook/{webhook_id}/webhook"
+        url = f"{_webhooks(n8n)}/webhook/{hook}/webhook"
         _witness(name, builder, {"token": token, "url": url}, ingress, where)
 
 

@@ -117,6 +117,9 @@ class TelegramSystem:
         left = _set_on(seen.props)
         if left:
             return Proof(Verdict.UNVERIFIED, f"still set at Telegram: {', '.join(left)}")
+        token = target.secrets.get("token")
+        if token is not None and (await self._delivery(token)).leads_to(target.marker):
+            return Proof(Verdict.UNVERIFIED, "its messages are still sent to our n8n")
         looked = ", ".join(field.replace("_", " ") for field in seen.props if field != "name")
         return Proof(Verdict.RETAINED, f"found empty: {looked or 'nothing to ask for'}; the bot stays with its owner")
 
@@ -205,6 +208,10 @@ class TelegramSystem:
             # A dead token can't clear anything and never will; `gone` then says that nothing could be verified.
             if error.code not in (REFUSED_TOKEN, "TEMO724"):
                 raise
+            return Outcome(call.target.ref or "")
+        if (await self._delivery(token)).leads_to(call.target.marker):
+            # n8n takes the webhook back with its own login; where that was deleted by hand, nobody else would.
+            await self._api.set(token, "deleteWebhook", call.permit)
         return Outcome(call.target.ref or "")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from temoctl.engine.protocol import ProbeResult, Target
+from temoctl.model.identity import Marker, webhook_id
 from temoctl.model.resource import Doubt, Observed, Presence
 from temoctl.model.value import digest
 from temoctl.systems.telegram.tokens import without_tokens
@@ -42,6 +43,11 @@ class Delivery:
     def is_ours(self, expected: str) -> bool:
         """The path holds an id that only this ingress can have; another host in front of it is our own move."""
         return bool(self.url) and urlsplit(self.url).path == urlsplit(expected).path
+
+    def leads_to(self, bot: Marker) -> bool:
+        """Whether the messages go to the ingress of this bot's channel, wherever n8n stands."""
+        ingress = Marker(bot.owner, "workflow", f"{bot.name}-ingress")
+        return webhook_id(ingress) in urlsplit(self.url).path.split("/")
 
     def foreign(self) -> tuple[str, str]:
         """What is wrong and what to do; the host only, because a path may hold the other owner's secret."""
