@@ -68,7 +68,7 @@ def planted(desk: Desk) -> dict[str, str]:
 
 
 def vault(desk: Desk) -> dict[str, str]:
-    """What is sealed in SystemData, opened with the world's own key: every tenant's and the platform's, all versions."""
+    """What is sealed in SystemData, opened with the world's own key: of everybody, in all versions."""
     import asyncio
 
     from temoctl.sandbox.folder import Folder
