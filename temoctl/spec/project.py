@@ -182,7 +182,8 @@ def _same_id(loaded: Iterable[LoadedTenant]) -> tuple[set[str], list[Diagnostic]
                 "TEMO228",
                 f"two tenants have the id {one.id}",
                 one.where,
-                span=f"also in {before.where}",
+                span="the second of the two",
+                detail=f"The other one: {before.where}.",
                 fix="Give one of them another id. Nothing is planned or applied until then.",
             )
         )
