@@ -200,6 +200,7 @@ def test_no_secret_is_in_any_sink(desk: Desk, tmp_path: Path) -> None:
     for path in (desk.world / "postgres").glob("*.log"):
         sinks[path.name] = path.read_text(errors="replace")
     sinks["debug log"] = log.read_text()
+    assert "httpx" in sinks["debug log"], "the libraries said nothing, so nothing was tried"
     secrets = {**planted(desk), **{f"before {name}": text for name, text in before.items()}}
     for number, text in secrets.items():
         assert sinks["argv"] and text not in sinks["argv"], f"argv: {number}"
@@ -217,7 +218,7 @@ def test_a_fault_of_our_own_reports_no_secret(desk: Desk) -> None:
     assert "TEMO900" in said or broken.returncode != 0, said
     assert not [name for name, secret in secrets.items() for text in texts if secret in text]
     assert "Traceback" not in said
-    assert reports and "RuntimeError" in reports[-1].read_text(), said
+    assert reports and "RuntimeError: went wrong with <secret>" in reports[-1].read_text(), said
 
 
 def test_recorded_conversations_hold_no_secret() -> None:
