@@ -82,6 +82,8 @@ class Executor:
             system = self._world.system(step.address)
             target = await self._run.target(step.address, kind, record.resolved, record.ref)
             seen = await self._lookup.read(system, target)
+            if seen.presence is Presence.UNKNOWN:
+                raise Unavailable(seen.code or "TEMO502", f"{step.label} can't be read: {seen.why}", fix=seen.fix)
             if seen.presence is Presence.PRESENT and seen.ref == record.ref:
                 raise Conflict("TEMO501", f"{step.label} is there after all", fix="plan again: that look was too old")
         await self._run.write([self._finish(step, Ending.DONE, remove=True)])

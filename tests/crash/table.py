@@ -183,13 +183,13 @@ def run(parts: Sequence[Part], workers: int) -> Tallies:
 
 def row(name: str, scenario: str, tally: Tally) -> str:
     numbers = "".join(f"{tally.bad[wrong]:>7}" for wrong in WRONGS)
-    return f"{name:<34}{scenario:<21}{tally.schedules:>10}{numbers}{tally.worst_runs:>6}"
+    return f"{name:<41}{scenario:<21}{tally.schedules:>10}{numbers}{tally.worst_runs:>6}"
 
 
 def show(tallies: Tallies, parts: Sequence[Part]) -> tuple[Tally, list[str]]:
     """Print the table; return the engine's own total and the names of variants that went unnoticed."""
     head = "".join(f"{wrong:>7}" for wrong in WRONGS)
-    print(f"{'':<34}{'scenario':<21}{'schedules':>10}{head}{'runs':>6}")
+    print(f"{'':<41}{'scenario':<21}{'schedules':>10}{head}{'runs':>6}")
     own, unnoticed = Tally(), []
     for part in parts:
         for scenario in Name:

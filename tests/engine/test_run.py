@@ -479,3 +479,17 @@ async def test_every_change_has_its_journal_row_first() -> None:
         await b.apply(wanted)
     assert missing == []
     assert {verb for verb, _ in b.toy.calls} == {verb.value for verb in Verb}
+
+
+async def test_a_record_is_not_forgotten_while_its_object_can_not_be_seen_to_be_gone() -> None:
+    b = await bench()
+    await b.apply(small())
+    step = Step(str(address("account")), address("account"), Action.FORGET, "it is gone", "account")
+    plan = replace(await b.plan(small()), steps=(step,))
+    assert failures(await b.run(plan)) == {"account.main": "TEMO501"}
+    b.toy.outage = True
+    assert failures(await b.run(plan)) == {"account.main": "TEMO790"}
+    assert address("account") in (await b.recorded()).resources
+    b.toy.outage = False
+    b.vendor.things = {key: thing for key, thing in b.vendor.things.items() if key[0] != "account"}
+    assert done(await b.run(plan)) == {"account.main"}
