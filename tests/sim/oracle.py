@@ -119,9 +119,7 @@ def _twins(land: Land, *, at_rest: bool) -> Iterator[str]:
     counted = Counter((one.address, one.what) for one in things(land))
     for (address, what), number in counted.items():
         if number > 1 and (at_rest or address not in open_now):
-            records = [one for (_, known), one in land.state.resources.items() if known == address]
-            if at_rest or not records:
-                yield f"3: {number} {what}s of {address}"
+            yield f"3: {number} {what}s of {address}"
 
 
 def _never_there(land: Land) -> Iterator[str]:
