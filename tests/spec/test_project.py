@@ -51,7 +51,7 @@ def test_two_tenants_with_one_id_stop_everybody(load: Callable[..., Project]) ->
     (error,) = project.errors
     assert (error.code, error.tenant) == ("TEMO228", "")
     assert str(error.where) == "tenant_specs/copy.yaml:3:5"
-    assert error.span == "also in tenant_specs/aurora.yaml:3:5"
+    assert "tenant_specs/aurora.yaml:3:5" in error.detail
     assert list(project.tenants) == ["bora"]
     assert project.problems_of("bora") == (error,)
 
