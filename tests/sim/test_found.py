@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from temoctl.systems.fake_http import Fault
 from tests.sim import play
 from tests.sim.conftest import WISH
@@ -63,13 +65,14 @@ def test_a_bot_whose_login_was_deleted_by_hand_sends_nothing_to_n8n_any_more(lan
     assert [bot.username for bot in land.telegram.bots.values() if bot.webhook is not None] == []
 
 
-def test_an_old_list_is_no_reason_to_forget_what_is_there(empty: Land) -> None:
-    """Right after the first apply n8n's lists were a moment old: a destroy forgot everything and closed the tenant."""
+@pytest.mark.parametrize("system", ["n8n", "storage"])
+def test_an_old_list_is_no_reason_to_forget_what_is_there(empty: Land, system: str) -> None:
+    """Right after the first apply the lists were a moment old: a destroy forgot everything and closed the tenant."""
     assert not empty.command(play.apply()).value.troubles
-    empty.n8n.faults.append(Fault("stale", count=-1, seconds=30.0))
+    empty.fakes[system].faults.append(Fault("stale", count=-1, seconds=30.0))
     empty.command(play.destroy("acme"))
     assert not judge(empty)
-    empty.n8n.faults.clear()
+    empty.fakes[system].faults.clear()
     empty.pass_time(61.0)
     again = empty.command(play.destroy("acme")).value
     assert not again.troubles, again.troubles

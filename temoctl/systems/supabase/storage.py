@@ -63,7 +63,12 @@ class StorageRoom:
         bucket = text(target.props, "bucket")
         if not bucket:
             return await self.look([], [target.marker.owner])
-        return Shelf({}, {bucket: await self._api.files(bucket, _prefix_of(target)) or []})
+        listed = await self._api.files(bucket, _prefix_of(target)) or []
+        if target.ref and all(one.name != target.ref for one in listed):
+            # A list may be a moment old; nothing is forgotten or called deleted before the file itself was asked for.
+            itself = await self._api.details(bucket, target.ref)
+            listed = listed if itself is None else [*listed, itself]
+        return Shelf({}, {bucket: listed})
 
     async def observed(self, target: Target, shelf: Shelf) -> Observed:
         if target.address.kind == "bucket":
