@@ -46,11 +46,14 @@ _LIST_AGE = 10.0
 
 
 class Effects:
-    """Executes calls. `refused` keeps n8n's words about workflows it wouldn't publish, for whoever asks if ready."""
+    """Executes calls, and keeps for whoever asks if a workflow is ready: in `refused` n8n's words about those it
+    wouldn't publish, in `restarted` those that were switched on again, so that their count is an old one.
+    """
 
     def __init__(self, api: N8nApi, clock: Clock) -> None:
         self._api, self._clock = api, clock
         self.refused: dict[str, str] = {}
+        self.restarted: set[str] = set()
         self._listing = asyncio.Lock()
         self._listed: tuple[float, list[Workflow]] | None = None
 
@@ -71,6 +74,7 @@ class Effects:
             await self._switch_off(workflow, call.permit, must_see=True)
         answer = await self._api.update_credential(ref, body, call.permit)
         for workflow in stopped:
+            self.restarted.add(str(workflow["id"]))
             await self._activate(str(workflow["id"]), call.permit)
         return _outcome(answer)
 
@@ -122,6 +126,7 @@ class Effects:
             live = False
         answer = await self._api.update_workflow(ref, _body(call), call.permit)
         if wanted and not (live and answer.get("activeVersionId") == answer.get("versionId")):
+            self.restarted.add(ref)
             await self._activate(ref, call.permit)
         else:
             self.refused.pop(ref, None)

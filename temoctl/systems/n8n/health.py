@@ -3,7 +3,9 @@
 n8n's own signs are weak (measured): `active: true` comes before anything is registered and stays for a dead token;
 `triggerCount` is 0 until a trigger was registered once, and is never taken back. So a Telegram Trigger counts as ready
 when it was registered once and its webhook turns a call without the secret away (403, not 404); Telegram, asked by
-temoctl itself, is the witness that n8n's token works. Only when a trigger stays unregistered is n8n's own test of the
+temoctl itself, is the witness that n8n's token works. Where a workflow was switched on again, the count is an old one,
+and the webhook is open for a moment even with a dead token: then n8n's test of the credential has to pass, and the
+webhook to be open still. Otherwise, only when a trigger stays unregistered is n8n's own test of the
 credential asked for the reason: its tests go one by one, so a fleet can't afford one that proves nothing new.
 
 What was proven a moment ago by this process is not asked again: readiness and several probes want the same proofs.
@@ -43,10 +45,10 @@ _READY = Ready(Readiness.READY)
 
 
 class Health:
-    """`refused` are n8n's words about workflows it wouldn't publish (see effects.Effects)."""
+    """`refused` and `restarted` are kept by effects.Effects."""
 
-    def __init__(self, api: N8nApi, clock: Clock, refused: dict[str, str]) -> None:
-        self._api, self._clock, self._refused = api, clock, refused
+    def __init__(self, api: N8nApi, clock: Clock, refused: dict[str, str], restarted: set[str]) -> None:
+        self._api, self._clock, self._refused, self._restarted = api, clock, refused, restarted
         self._trying = asyncio.Lock()
         self._tested: dict[str, float] = {}
         self._there: dict[str, float] = {}
@@ -79,7 +81,15 @@ class Health:
 
     async def _registered(self, workflow: Workflow, triggers: Sequence[Any]) -> Ready:
         ref = str(workflow["id"])
-        answers = [await self._api.knock(hook) for hook in telegram_webhooks(triggers)]
+        hooks = telegram_webhooks(triggers)
+        answers = [await self._api.knock(hook) for hook in hooks]
+        if False not in answers and ref in self._restarted:
+            # The count is an old one, and n8n opens the webhook before it asks Telegram: look at both once more.
+            refusal = await self._refused_credential(credential_ids(triggers))
+            if refusal is not None:
+                return refusal
+            await self._clock.sleep(_PAUSE)
+            answers = [await self._api.knock(hook) for hook in hooks]
         if not workflow.get("triggerCount") or False in answers:
             if ref in self._unregistered:  # not just slow: n8n never tells, but its test of the credential does
                 refusal = await self._refused_credential(credential_ids(triggers))
@@ -93,6 +103,7 @@ class Health:
                 "n8n's own WEBHOOK_URL can't be reached from Telegram",
             )
         self._unregistered.discard(ref)
+        self._restarted.discard(ref)
         return _READY
 
     async def _refused_credential(self, refs: Sequence[str]) -> Ready | None:

@@ -45,7 +45,7 @@ class N8nSystem:
     def __init__(self, api: N8nApi, *, clock: Clock, settle: float | None = None) -> None:
         self._api = api
         self._effects = Effects(api, clock)
-        self._health = Health(api, clock, self._effects.refused)
+        self._health = Health(api, clock, self._effects.refused, self._effects.restarted)
         self.kinds: Mapping[str, Kind] = (
             KINDS if settle is None else {name: replace(kind, settle=settle) for name, kind in KINDS.items()}
         )
