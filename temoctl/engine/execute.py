@@ -19,6 +19,7 @@ from temoctl.engine.waiting import Waiting
 from temoctl.model.errors import Bug, Conflict, LeaseLost, Refused, TemoError, Unavailable, UnknownOutcome
 from temoctl.model.identity import Identity
 from temoctl.model.kind import Kind, ReplaceOrder
+from temoctl.model.plan import Mode
 from temoctl.model.resource import Desired, Observed, Presence, Recorded
 from temoctl.model.step import Action, FieldChange, Step
 from temoctl.model.value import Props
@@ -254,6 +255,8 @@ class Executor:
         system, kind = self._world.system(step.address), self._world.kind(step.address)
         if mine and step.id != str(step.address) and kind.replace is not ReplaceOrder.DELETE_FIRST:
             # Planned as a second object or an old half; recovery found that it is the one on record.
+            if self._run.hold.mode is Mode.APPLY:
+                return StepEnd("it is the one in use now, so it stays")
             raise Conflict("TEMO501", f"{step.label}: what was to be deleted is the one in use now", fix="plan again")
         intent = self._run.opened.get((step.address, ref))
         props = self._props_of(step, ref, intent)

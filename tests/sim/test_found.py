@@ -77,3 +77,13 @@ def test_an_old_list_is_no_reason_to_forget_what_is_there(empty: Land, system: s
     again = empty.command(play.destroy("acme")).value
     assert not again.troubles, again.troubles
     assert not [one for one in things(empty) if one.address.tenant == "acme"]
+
+
+def test_a_leftover_that_recovery_takes_into_use_is_no_failure(land: Land) -> None:
+    """The plan was older than recovery and wanted the new file gone: the first run after a crash ended with 4."""
+    land.write(WISH.with_base("products", "Catalogue", ("01,Tea,1.50",)))
+    dies(land, "storage POST", "after")
+    again = land.command(play.apply("acme")).value
+    assert not again.troubles, again.troubles
+    assert land.command(play.plan("acme")).value.steps == []
+    assert not judge(land, at_rest=True)
