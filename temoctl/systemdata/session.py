@@ -95,7 +95,11 @@ class Session:
                 if self._read_only:
                     raise refusals.read_only() from None
                 raise _not_yours(problem) from None
-            except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
+            except (
+                psycopg.OperationalError,
+                psycopg.InterfaceError,
+                errors.IdleInTransactionSessionTimeout,
+            ) as problem:
                 if pause is None:
                     raise unreachable(problem) from None
                 await self._clock.sleep(pause)
@@ -160,6 +164,8 @@ def _begin(principal: Principal, role: str, *, read_only: bool = False) -> sql.C
         "temoctl.role": principal.role.value,
         "lock_timeout": "15s",
         "statement_timeout": "60s",
+        # Less than others wait for a lock: a process that was frozen in here must not keep it from them.
+        "idle_in_transaction_session_timeout": "10s",
         "search_path": "pg_catalog",
     }
     chosen = sql.SQL(", ").join(

@@ -35,6 +35,8 @@ Work = Callable[[Connection], Awaitable[T]]
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 IDLE = 8
 LOCK_WAIT = "5s"
+SILENCE = "15s"
+"""How long a client may say nothing within a transaction: one that was frozen must not keep its locks from others."""
 _BUSY = (
     psycopg.errors.LockNotAvailable,
     psycopg.errors.QueryCanceled,
@@ -42,6 +44,7 @@ _BUSY = (
     psycopg.errors.SerializationFailure,
     psycopg.errors.TooManyConnections,
     psycopg.errors.CannotConnectNow,
+    psycopg.errors.IdleInTransactionSessionTimeout,
 )
 _KEEPALIVE: Mapping[str, Any] = {
     "keepalives": 1,
@@ -173,8 +176,12 @@ class Database:
         return connection
 
     async def _limit(self, connection: Connection, timeout: float) -> None:
-        statement = sql.SQL("SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}")
-        await connection.execute(statement.format(sql.Literal(int(timeout * 1000)), sql.Literal(LOCK_WAIT)))
+        statement = sql.SQL(
+            "SET LOCAL statement_timeout = {}; SET LOCAL lock_timeout = {}; "
+            "SET LOCAL idle_in_transaction_session_timeout = {}"
+        )
+        limits = (sql.Literal(int(timeout * 1000)), sql.Literal(LOCK_WAIT), sql.Literal(SILENCE))
+        await connection.execute(statement.format(*limits))
 
     async def _keep(self, connection: Connection) -> None:
         if len(self._idle) < IDLE and not connection.closed:
