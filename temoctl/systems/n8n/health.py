@@ -52,6 +52,7 @@ class Health:
         self._trying = asyncio.Lock()
         self._tested: dict[str, float] = {}
         self._there: dict[str, float] = {}
+        self._well: dict[str, tuple[float, Workflow]] = {}
         self._unregistered: set[str] = set()
 
     # --- ready
@@ -60,7 +61,11 @@ class Health:
         workflow = await self._api.workflow(ref)
         if workflow is None:
             return Ready(Readiness.BROKEN, "the workflow is no longer in n8n", "run the same command again")
-        return await self._ready(workflow, wanted=bool(target.props.get("active", True)))
+        ready = await self._ready(workflow, wanted=bool(target.props.get("active", True)))
+        if ready.state is Readiness.READY and is_published(workflow):
+            self._well[ref] = (self._clock.monotonic(), workflow)
+            self.seen(ref)
+        return ready
 
     async def _ready(self, workflow: Workflow, *, wanted: bool) -> Ready:
         if not wanted:
@@ -142,9 +147,13 @@ class Health:
 
     def forget(self, ref: str) -> None:
         """What was proven of an object no longer counts: it is being changed."""
-        self._tested.pop(ref, None)
-        self._there.pop(ref, None)
+        for proofs in (self._tested, self._there, self._well):
+            proofs.pop(ref, None)
         self._unregistered.discard(ref)
+
+    def seen(self, ref: str) -> None:
+        """This process just made the object, or saw it at work."""
+        self._there[ref] = self._clock.monotonic()
 
     def _fresh(self, proofs: dict[str, float], ref: str) -> bool:
         return ref in proofs and self._clock.monotonic() - proofs[ref] < _FRESH
@@ -167,10 +176,13 @@ class Health:
     async def probe_workflow(self, target: Target, ref: str) -> list[ProbeResult]:
         name = "is published and its trigger is registered"
         try:
-            workflow = await self._api.workflow(ref)
-            if workflow is None:
-                return [ProbeResult(target.address, name, False, "it is no longer in n8n", "run `temoctl apply`")]
-            ready = await self._ready(workflow, wanted=bool(target.props.get("active", True)))
+            at, workflow = self._well.get(ref, (-_FRESH, None))
+            ready = _READY
+            if workflow is None or self._clock.monotonic() - at >= _FRESH:
+                workflow = await self._api.workflow(ref)
+                if workflow is None:
+                    return [ProbeResult(target.address, name, False, "it is no longer in n8n", "run `temoctl apply`")]
+                ready = await self._ready(workflow, wanted=bool(target.props.get("active", True)))
             works = ready.state is Readiness.READY
             return [
                 ProbeResult(target.address, name, works, "" if works else ready.why, "" if works else ready.fix),
@@ -200,7 +212,7 @@ class Health:
         if not (self._fresh(self._tested, credential) or self._fresh(self._there, credential)):
             if await self._api.credential(credential) is None:
                 return False
-            self._there[credential] = self._clock.monotonic()
+            self.seen(credential)
         return True
 
     async def _is_published(self, ref: str) -> bool:
@@ -209,7 +221,7 @@ class Health:
             workflow = await self._api.workflow(ref)
             if workflow is None or not is_published(workflow):
                 return False
-            self._there[ref] = self._clock.monotonic()
+            self.seen(ref)
         return True
 
 

@@ -105,7 +105,9 @@ class N8nSystem:
         ref = call.target.ref
         match call.verb, kind:
             case Verb.CREATE, "credential":
-                return await effects.create_credential(call)
+                made = await effects.create_credential(call)
+                self._health.seen(made.ref)
+                return made
             case Verb.CREATE, "workflow":
                 return await effects.create_workflow(call)
         if ref is None:

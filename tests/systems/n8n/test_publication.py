@@ -183,6 +183,7 @@ async def test_a_credential_in_use_is_not_deleted() -> None:
 async def test_a_missing_credential_is_red() -> None:
     made = await answering()
     await made.rig.call("DELETE", f"/credentials/{made.made[TELEGRAM.address].ref}")
+    made.rig.clock.advance(61)
     failed = {one.name: one.why for one in await made.probe(INGRESS) if not one.ok}
     assert set(failed) == {"has all its credentials"}
 
