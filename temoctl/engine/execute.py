@@ -11,12 +11,12 @@ from typing import Any
 
 from temoctl.engine.effect import Effects, Taken, Wish
 from temoctl.engine.known import agrees, doubted, record_of, sets_unreadable
-from temoctl.engine.lookup import GONE, Lookup, outdated_ref
+from temoctl.engine.lookup import GONE, Lookup, answered, outdated_ref
 from temoctl.engine.ports import Begin, Ending, Finish, Intent
 from temoctl.engine.protocol import Proof, System, Target, Verb, Verdict
 from temoctl.engine.tenant_run import TenantRun
 from temoctl.engine.waiting import Waiting
-from temoctl.model.errors import Bug, Conflict, LeaseLost, Refused, TemoError, Unavailable, UnknownOutcome
+from temoctl.model.errors import Bug, Conflict, LeaseLost, Refused, TemoError, UnknownOutcome
 from temoctl.model.identity import Identity
 from temoctl.model.kind import Kind, ReplaceOrder
 from temoctl.model.plan import Mode
@@ -83,8 +83,7 @@ class Executor:
             system = self._world.system(step.address)
             target = await self._run.target(step.address, kind, record.resolved, record.ref)
             seen = await self._lookup.read(system, target)
-            if seen.presence is Presence.UNKNOWN:
-                raise Unavailable(seen.code or "TEMO502", f"{step.label} can't be read: {seen.why}", fix=seen.fix)
+            answered(step.label, seen)
             if seen.presence is Presence.PRESENT and seen.ref == record.ref:
                 raise Conflict("TEMO501", f"{step.label} is there after all", fix="plan again: that look was too old")
         await self._run.write([self._finish(step, Ending.DONE, remove=True)])
@@ -192,8 +191,7 @@ class Executor:
         seen = await self._lookup.read(subject.system, subject.target)
         if seen.presence is Presence.ABSENT:
             return None
-        if seen.presence is Presence.UNKNOWN:
-            raise Unavailable(seen.code or "TEMO502", f"{step.label} can't be read: {seen.why}", fix=seen.fix)
+        answered(step.label, seen)
         if not self._needs_update(subject, seen):
             fresh = self._record(subject.desired, subject.resolved, record.ref, seen.outputs, record.intent)
             await self._run.write([self._finish(step, Ending.DONE, record=fresh)])
@@ -263,8 +261,7 @@ class Executor:
         resolved = self._known.resolve_gladly(props)
         target = await self._run.target(step.address, kind, resolved, ref)
         seen = await self._lookup.read(system, target)
-        if seen.presence is Presence.UNKNOWN:
-            raise Unavailable(seen.code or "TEMO502", f"{step.label}: {seen.why}", fix=seen.fix)
+        answered(step.label, seen)
         if seen.presence is Presence.PRESENT and ref in (None, seen.ref):  # its successor under another ref isn't meant
             self._is_ours(step, seen)
             self._unchanged_since_approval(step, seen)
@@ -326,8 +323,7 @@ class Executor:
 
     async def _seen(self, step: Step, system: System, target: Target) -> Observed:
         seen = await self._lookup.read(system, target)
-        if seen.presence is Presence.UNKNOWN:
-            raise Unavailable(seen.code or "TEMO502", f"{step.label} can't be read: {seen.why}", fix=seen.fix)
+        answered(step.label, seen)
         if seen.presence is Presence.ABSENT:
             raise Conflict(
                 "TEMO501",

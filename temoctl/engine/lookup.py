@@ -33,6 +33,12 @@ def outdated_ref(kind: Kind, record: Recorded | None, wanted: Props) -> frozense
     return frozenset({record.ref})
 
 
+def answered(label: str, seen: Observed) -> None:
+    """Nothing is done on a look that told nothing. Raises Unavailable for an object that could not be seen."""
+    if seen.presence is Presence.UNKNOWN:
+        raise Unavailable(seen.code or "TEMO502", f"{label} can't be read: {seen.why}", fix=seen.fix)
+
+
 class Lookup:
     """Reads, finds and proofs for one tenant."""
 
