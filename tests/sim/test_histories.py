@@ -32,6 +32,7 @@ TENANTS = ("acme", "bravo")
 BASES = (("products", "Catalogue"), ("products", "Drinks"), ("services", "Catalogue"))
 ROWS = (("01,Tea,1.00", "02,Milk,2.00"), ("01,Tea,1.50",), ("007,Cake,3.20", "008,Pie,4.00", "009,Bun,0.80"))
 LEASE = 61.0
+NOT_YET_HELD = ("store register", "store lease.take")  # who slept before taking a lease takes it now, and rightly
 FEW, MANY = 12, 25
 
 tenants = st.sampled_from(TENANTS)
@@ -149,10 +150,12 @@ class Histories(RuleBasedStateMachine):
         """Invariant 7: who slept past the lease changes nothing more, at vendors or on record."""
         self.land.pass_time(LEASE)
         before, writes = self.land.state.copy(), len(self.land.writes)
+        held = all(ended.life.trace[count - 1] not in NOT_YET_HELD for ended, count in self.frozen)
         self.land.thaw()
         self.frozen.clear()
-        assert self.land.writes[writes:] == []
-        _same(before, self.land.state)
+        if held:
+            assert self.land.writes[writes:] == []
+            _same(before, self.land.state)
 
     # --- what must hold
 
