@@ -54,8 +54,12 @@ class World:
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """Every kind of every known plugin by its key, connected or not: records may outlive a configuration."""
-        return {kind.key: kind for plugin in self.plugins.values() for kind in plugin.kinds.values()}
+        """Every kind of every known plugin by its key, connected or not: records may outlive a configuration.
+
+        Of a connected system its own are taken: they follow what the platform file says (`settle`).
+        """
+        known = {kind.key: kind for plugin in self.plugins.values() for kind in plugin.kinds.values()}
+        return known | {kind.key: kind for system in self.systems.values() for kind in system.kinds.values()}
 
     def owner(self, uid: str) -> Owner:
         return Owner(self.installation, uid)
