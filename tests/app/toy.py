@@ -105,7 +105,8 @@ class Toy:
             return Outcome(call.target.ref or "")
         hidden = self.kinds[address.kind].write_only
         props = {key: value for key, value in call.props.items() if key not in hidden}
-        outputs = {key: str(props.get(key, key)) for key in ("id", "schema", "role", "table", "name", "username")}
+        names = ("id", "schema", "role", "user", "table", "name", "username")
+        outputs = {key: str(props.get(key, key)) for key in names}
         outputs |= {"host": "127.0.0.1", "port": 1, "database": "d", "ssl": "disable", "columns": [], "rows": 3}
         ref = f"ref-{address.tail}"
         self._all.objects[str(address)] = {"ref": ref, "props": props, "outputs": outputs, "marker": call.marker}
@@ -177,8 +178,9 @@ def vendors(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Vendors:
         clock: Any,
         ids: Any,
         stack: AsyncExitStack,
+        read_only: bool = False,
     ) -> Store:
-        return MemoryStore(made.state, principal, clock=SystemClock(), ids=ids)
+        return MemoryStore(made.state, principal, clock=SystemClock(), ids=ids, read_only=read_only)
 
     monkeypatch.setattr(opening, "open_systemdata", open_systemdata)
     monkeypatch.setattr(opening, "RandomIds", lambda: ids)

@@ -33,7 +33,7 @@ from tests.app.toy import Toy, Vendors, toy_plugins
 vendors, ids = Vendors(), SeededIds(7)
 SLOW = float(sys.argv.pop(1))
 
-async def open_systemdata(project, platform, principal, credentials, *, clock, ids, stack):
+async def open_systemdata(project, platform, principal, credentials, *, clock, ids, stack, read_only=False):
     return MemoryStore(vendors.state, principal, clock=SystemClock(), ids=ids)
 
 async def seed():
