@@ -16,7 +16,7 @@ from temoctl.model.errors import Refused, TemoError
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.kind import Kind
 from temoctl.model.plan import RecordedTenant, View
-from temoctl.model.resource import Desired, Doubt, Observed
+from temoctl.model.resource import Desired, Doubt, Observed, Recorded
 from temoctl.model.secret import Secret, SecretRef
 from temoctl.model.value import Json, Props, is_secret, secret_ref
 from temoctl.planner.resolve import resolve
@@ -79,7 +79,7 @@ def _props(one: Look, address: Address, platform: Outputs) -> Props:
     recorded = one.recorded.resources.get(address)
     wanted = one.desired.get(address)
     if wanted is None:
-        return recorded.resolved if recorded is not None else {}
+        return _as_recorded(recorded) if recorded is not None else {}
 
     def output(of: Address, name: str) -> Json:
         own = one.recorded.resources.get(of)
@@ -88,6 +88,11 @@ def _props(one: Look, address: Address, platform: Outputs) -> Props:
 
     resolved: Props = resolve(dict(wanted.props), output)
     return resolved
+
+
+def _as_recorded(record: Recorded) -> Props:
+    """What is on record, with secrets also where only the sent form still has them (after a recovery)."""
+    return {name: leaf for name, leaf in record.props.items() if is_secret(leaf)} | dict(record.resolved)
 
 
 async def _secrets(world: World, pairs: list[tuple[Look, Address, Props]]) -> Mapping[tuple[str, SecretRef], Secret]:

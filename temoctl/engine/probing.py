@@ -43,7 +43,8 @@ async def probe_target(run: TenantRun, address: Address, record: Recorded) -> Ta
 
 async def _probe_secrets(run: TenantRun, kind: Kind, record: Recorded) -> dict[str, Secret]:
     # What can't be read back may be missing from `resolved` after a recovery; it still stands in `props`.
-    fields = {name: secret_ref(record.props[name]) for name in kind.probe_secrets if is_secret(record.props.get(name))}
+    needed = kind.probe_secrets | kind.observe_secrets
+    fields = {name: secret_ref(record.props[name]) for name in needed if is_secret(record.props.get(name))}
     if not fields:
         return {}
     uid = run.fence.uid

@@ -87,3 +87,16 @@ def test_a_leftover_that_recovery_takes_into_use_is_no_failure(land: Land) -> No
     assert not again.troubles, again.troubles
     assert land.command(play.plan("acme")).value.steps == []
     assert not judge(land, at_rest=True)
+
+
+def test_a_bot_that_a_dead_run_made_and_nobody_wants_any_more_can_be_looked_at(land: Land) -> None:
+    """After recovery its token stood on record only as it was sent, so it was never read again: stuck for good."""
+    land.write(replace(WISH, channels=("telegram", "second")))
+    land.give_secrets("acme", "second")
+    dies(land, "telegram POST", "after")
+    land.write(WISH)
+    assert not land.command(play.apply("acme")).value.troubles
+    left = land.command(play.apply("acme")).value
+    assert not left.troubles, left.troubles
+    assert land.command(play.plan("acme")).value.steps == []
+    assert not judge(land, at_rest=True)
