@@ -58,8 +58,12 @@ class Permit(Protocol):
 class Slots(Protocol):
     """Concurrency, rate limits and call counts of one system, shared by all tenants of the run."""
 
-    def take(self, *, key: str = "", write: bool = False) -> AbstractAsyncContextManager[None]:
-        """One call's place. `key` limits a part of the system on its own (one bot)."""
+    def take(self, *, key: str = "", write: bool = False, lane: str = "") -> AbstractAsyncContextManager[None]:
+        """One call's place. `key` limits a part of the system on its own (one bot).
+
+        Calls of one `lane` go one by one, in a place of their own: they neither disturb each other nor stand in the
+        queue of all the others.
+        """
         ...
 
     def pause(self, seconds: float, *, key: str = "") -> None:

@@ -34,17 +34,19 @@ class Throttle:
         self._limits, self._clock = limits, clock
         self._places = asyncio.Semaphore(limits.concurrency)
         self._rate = Rate(limits.rate, limits.burst) if limits.rate > 0 else None
+        self._lanes: dict[str, asyncio.Semaphore] = {}
         self._keys: dict[str, Rate] = {}
         self._paused: dict[str, float] = {}
         self.reads = 0
         self.writes = 0
 
     @asynccontextmanager
-    async def take(self, *, key: str = "", write: bool = False) -> AsyncIterator[None]:
+    async def take(self, *, key: str = "", write: bool = False, lane: str = "") -> AsyncIterator[None]:
+        places = self._lanes.setdefault(lane, asyncio.Semaphore(1)) if lane else self._places
         await self._rates(key)
         while True:
             await self._pauses(key)
-            async with self._places:
+            async with places:
                 # A pause may have been asked for while this call stood in the queue.
                 if self._left(key) > 0:
                     continue

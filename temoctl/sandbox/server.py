@@ -47,6 +47,7 @@ def fakes(config: Mapping[str, Any], urls: Mapping[str, str], clock: Clock, post
     if config["n8n"] == "fake":
         made["n8n"] = FakeN8n(
             clock,
+            aside=True,
             api_key=config["n8n_key"],
             webhook_url=urls["n8n"],
             bots=httpx.AsyncHTTPTransport(),

@@ -72,14 +72,17 @@ class HttpApi:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def read(self, method: str, path: str, *, key: str = "", **request: Any) -> httpx.Response:
-        """A call that changes nothing. Raises Unavailable when no trustworthy answer came."""
+    async def read(self, method: str, path: str, *, key: str = "", lane: str = "", **request: Any) -> httpx.Response:
+        """A call that changes nothing. Raises Unavailable when no trustworthy answer came.
+
+        `key` and `lane` are those of `Slots.take`.
+        """
         why = ""
         for attempt in range(_READ_TRIES):
             if attempt:
                 await self._clock.sleep(0.2 * 2**attempt * (1 + random.random()))  # noqa: S311 - spread, not secrecy
             try:
-                response = await self._patiently(method, path, key, None, request)
+                response = await self._patiently(method, path, key, None, request, lane=lane)
             except httpx.HTTPError as error:
                 why = type(error).__name__
                 continue
@@ -105,11 +108,11 @@ class HttpApi:
         return response
 
     async def _patiently(
-        self, method: str, path: str, key: str, permit: Permit | None, request: dict[str, Any]
+        self, method: str, path: str, key: str, permit: Permit | None, request: dict[str, Any], *, lane: str = ""
     ) -> httpx.Response:
         waited, tries = 0.0, 0
         while True:
-            async with self._slots.take(key=key, write=permit is not None):
+            async with self._slots.take(key=key, write=permit is not None, lane=lane):
                 if permit is not None:
                     permit.check()
                 response = await self._client.request(method, path, **request)

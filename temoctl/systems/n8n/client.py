@@ -121,8 +121,11 @@ class N8nApi:
         return None if response.status_code == 404 else _body(response)
 
     async def test_credential(self, ref: str) -> Json | None:
-        """n8n's own trial of a credential: `{"status": "OK"|"Error", "message": …}`. Changes nothing."""
-        response = await self._api.read("POST", f"/credentials/{ref}/test")
+        """n8n's own trial of a credential: `{"status": "OK"|"Error", "message": …}`. Changes nothing.
+
+        In a lane: two tests at once disturb each other inside n8n ("Node not found", measured).
+        """
+        response = await self._api.read("POST", f"/credentials/{ref}/test", lane="test")
         return None if response.status_code == 404 else _body(response)
 
     async def owner(self) -> str:

@@ -71,6 +71,7 @@ class FakeN8n(FakeHttp):
         bots: httpx.AsyncBaseTransport | None = None,
         postgres: PostgresCheck | None = None,
         delay: float = 0.2,
+        aside: bool = False,
         owner: str = "86203b65-84cc-4261-b32f-f36a861d6e7b",
         seed: int = 0,
     ) -> None:
@@ -79,7 +80,7 @@ class FakeN8n(FakeHttp):
         self.credentials: dict[str, Row] = {}
         self.workflows: dict[str, Row] = {}
         self.executions: list[Row] = []
-        self.publication = Publication(clock, bots, webhook_url, self.workflows, self.credentials, delay)
+        self.publication = Publication(clock, bots, webhook_url, self.workflows, self.credentials, delay, aside)
         self._random = random.Random(seed)  # noqa: S311 - ids that repeat from run to run
         self._routes_of_api()
         self.route("GET", "/", self._editor)
@@ -133,7 +134,8 @@ class FakeN8n(FakeHttp):
         return FakeResponse(429, {"message": "Too many requests"}, headers=headers)
 
     async def _dispatch(self, request: FakeRequest) -> FakeResponse:
-        await self.publication.work()
+        if not self.publication.aside:
+            await self.publication.work()
         return await super()._dispatch(request)
 
     def _with_key(self, handler: Handler) -> Handler:

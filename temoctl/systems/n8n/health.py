@@ -13,7 +13,6 @@ What was proven a moment ago by this process is not asked again: readiness and s
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +48,6 @@ class Health:
 
     def __init__(self, api: N8nApi, clock: Clock, refused: dict[str, str], restarted: set[str]) -> None:
         self._api, self._clock, self._refused, self._restarted = api, clock, refused, restarted
-        self._trying = asyncio.Lock()
         self._tested: dict[str, float] = {}
         self._there: dict[str, float] = {}
         self._well: dict[str, tuple[float, Workflow]] = {}
@@ -137,8 +135,7 @@ class Health:
         for attempt in range(_TRIALS):
             if attempt:
                 await self._clock.sleep(_PAUSE)
-            async with self._trying:
-                result = await self._api.test_credential(ref)
+            result = await self._api.test_credential(ref)
             if result is None or result.get("status") == "OK":
                 self._tested[ref] = self._clock.monotonic()
                 return None
