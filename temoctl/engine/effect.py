@@ -184,12 +184,12 @@ class Effects:
             if seen.doubt is Doubt.FOREIGN:
                 raise Conflict("TEMO501", f"{wish.intent.label}: {seen.why}", fix=seen.fix)
             raise _still_unknown(wish, seen.why)
-        if seen.presence is Presence.PRESENT and not sets_unreadable(wish.kind, wish.target.props):
-            if agrees(wish.kind, wish.target.props, seen.props):
-                return Taken(seen.ref or "", seen.outputs)
-        elif seen.presence is Presence.ABSENT:
-            # The repeat is harmless, but the lost request may still land: nobody may delete this before it is over.
-            self.unsettled = max(self.unsettled, since + wish.kind.settle)
+        readable = seen.presence is Presence.PRESENT and not sets_unreadable(wish.kind, wish.target.props)
+        if readable and agrees(wish.kind, wish.target.props, seen.props):
+            return Taken(seen.ref or "", seen.outputs)
+        # The repeat is harmless, but the lost request may still land (what is there may be an earlier one's doing):
+        # nobody may delete this before it is over.
+        self.unsettled = max(self.unsettled, since + wish.kind.settle)
         return None
 
     async def _look_for_created(self, wish: Wish, since: float, lasting: TemoError | None) -> Taken | None:

@@ -100,3 +100,14 @@ def test_a_bot_that_a_dead_run_made_and_nobody_wants_any_more_can_be_looked_at(l
     assert not left.troubles, left.troubles
     assert land.command(play.plan("acme")).value.steps == []
     assert not judge(land, at_rest=True)
+
+
+def test_a_lost_request_that_may_still_land_is_waited_for_although_an_earlier_one_did(land: Land) -> None:
+    """Two answers were lost, the second request came late: it made schema and role anew after they were destroyed."""
+    assert not land.command(play.destroy("acme")).value.troubles
+    land.give_secrets("acme", "telegram")
+    land.sql_faults.next = ["lost", "late"]
+    assert not land.command(play.apply("acme")).value.troubles
+    assert not land.command(play.destroy("acme")).value.troubles
+    land.pass_time(60.0)
+    assert not [one for one in things(land) if one.address.tenant == "acme"]
