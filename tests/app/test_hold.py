@@ -22,7 +22,7 @@ def of_process(pid: int) -> Holder:
 
 
 def test_a_holder_is_read_back_as_it_was_written() -> None:
-    mine = Holder.here("mira@temoweb.example", "k7q2m0")
+    mine = Holder.here("desk@temoweb.example", "k7q2m0")
     again = Holder.read(str(mine))
     assert again is not None and (again.who, again.host, again.pid, again.place, again.own) == (
         mine.who,

@@ -133,12 +133,12 @@ def test_managers_see_and_touch_only_their_own(temoctl: Temoctl) -> None:
     assert temoctl.run("apply", "--all", "--yes").code == 0
     assert temoctl.run("plan", "platform", "--as", "anna:manager").code == 1
     spec = temoctl.root / "tenant_specs" / "aurora.yaml"
-    spec.write_text(spec.read_text().replace("manager: mira@temoweb.example", "manager: boris@temoweb.example"))
-    assert "TEMO116" in temoctl.run("plan", "aurora", "--as", "mira@temoweb.example").out
+    spec.write_text(spec.read_text().replace("manager: desk@temoweb.example", "manager: desk2@temoweb.example"))
+    assert "TEMO116" in temoctl.run("plan", "aurora", "--as", "desk@temoweb.example").out
     planned = temoctl.run("plan", "aurora")
-    assert "goes from mira@temoweb.example to boris@temoweb.example" in planned.out
+    assert "goes from desk@temoweb.example to desk2@temoweb.example" in planned.out
     assert temoctl.run("apply", "aurora", "--yes").code == 0
-    assert "manager boris@temoweb.example" in temoctl.run("status", "aurora").out
+    assert "manager desk2@temoweb.example" in temoctl.run("status", "aurora").out
 
 
 def test_protection_survives_the_spec(temoctl: Temoctl) -> None:

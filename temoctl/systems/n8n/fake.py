@@ -47,10 +47,7 @@ from temoctl.systems.n8n.fake_rules import (
 )
 from temoctl.systems.n8n.workflows import outside_triggers
 
-_LICENSED = {
-    "/api/v1/projects": "feat:projectRole:admin",
-    "/api/v1/variables": "feat:variables",
-}
+_LICENSED = {"/api/v1/projects": "feat:projectRole:admin", "/api/v1/variables": "feat:variables"}
 
 
 class FakeN8n(FakeHttp):
