@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from temoctl.app.home import home
 from temoctl.cli.main import main
+from temoctl.systemdata.embedded import EmbeddedPostgres
 from tests.app.toy import Vendors, project, vendors
 
 __all__ = ["project", "vendors"]
@@ -60,5 +64,8 @@ class Temoctl:
 @pytest.fixture
 def temoctl(
     project: Path, vendors: Vendors, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Temoctl:
-    return Temoctl(project, capsys, monkeypatch)
+) -> Iterator[Temoctl]:
+    yield Temoctl(project, capsys, monkeypatch)
+    kept = home() / "systemdata"
+    if kept.is_dir():  # the embedded server keeps running by design; a test leaves none behind
+        asyncio.run(EmbeddedPostgres(kept).stop())
