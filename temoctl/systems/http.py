@@ -11,7 +11,6 @@ The judgement (model.errors), which every vendor client inherits:
 
 from __future__ import annotations
 
-import random
 import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -80,7 +79,9 @@ class HttpApi:
         why = ""
         for attempt in range(_READ_TRIES):
             if attempt:
-                await self._clock.sleep(0.2 * 2**attempt * (1 + random.random()))  # noqa: S311 - spread, not secrecy
+                await self._clock.sleep(
+                    0.2 * 2**attempt * (1 + self._clock.monotonic() % 1)
+                )  # spread, on injected time
             try:
                 response = await self._patiently(method, path, key, None, request, lane=lane)
             except httpx.HTTPError as error:

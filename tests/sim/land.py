@@ -6,7 +6,6 @@ Everything is deterministic: virtual time, seeded ids, one event loop, no thread
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +71,6 @@ class SqlFaults:
 
 class Land:
     def __init__(self, root: Path, *, seed: int = 1) -> None:
-        random.seed(seed)
         self.root, self.clock, self.ids = root, VirtualClock(), SeededIds(seed)
         self.state = MemoryState()
         self.telegram = FakeTelegram(self.clock, flood=1000)
