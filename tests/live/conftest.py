@@ -115,10 +115,17 @@ class Api:
         """Delete every workflow and credential."""
         for one in (await self("GET", "/workflows?limit=250"))["data"]:
             await self("POST", f"/workflows/{one['id']}/deactivate")
-            while (await self._client.delete(f"/workflows/{one['id']}")).status_code == 409:
-                await asyncio.sleep(0.1)
+            await self._delete(f"/workflows/{one['id']}")
         for one in (await self("GET", "/credentials?limit=250"))["data"]:
             await self("DELETE", f"/credentials/{one['id']}")
+
+    async def _delete(self, path: str) -> None:
+        """Through n8n's 409 ("still being unpublished") and the 500 it gives while it is still publishing."""
+        for _ in range(300):
+            if (await self._client.delete(path)).status_code in (200, 404):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"n8n doesn't delete {path}")
 
     async def close(self) -> None:
         await self._client.aclose()

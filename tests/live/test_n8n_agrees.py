@@ -26,9 +26,10 @@ async def with_the_real_one(n8n: Running, bots: Served) -> list[Any]:
 
         async def ask(method: str, path: str, body: Any) -> tuple[int, Any]:
             whole = path if path.startswith("/webhook") else f"/api/v1{path}"
-            headers = {} if path.startswith("/webhook") else {"X-N8N-API-KEY": n8n.api_key.reveal()}
-            answer = await client.request(method, whole, json=body, headers=headers)
-            return answer.status_code, answer.json()
+            key = {"Origin": "http://any"} if method == "OPTIONS" else {"X-N8N-API-KEY": n8n.api_key.reveal()}
+            answer = await client.request(method, whole, json=body, headers=key)
+            told = answer.headers["access-control-allow-methods"] if method == "OPTIONS" else answer.json()
+            return answer.status_code, told
 
         async def settle() -> None:
             """Long enough for what works; five tries at a dead token take 16 s."""
@@ -58,9 +59,10 @@ async def with_the_stand_in() -> list[Any]:
         whole = path if path.startswith("/webhook") else f"/api/v1{path}"
         bare, _, query = whole.partition("?")
         pairs = dict(pair.split("=") for pair in query.split("&")) if query else {}
-        request = FakeRequest(method, bare, pairs, {"x-n8n-api-key": API_KEY}, json.dumps(body).encode())
-        answer = await fake.handle(request)
-        return answer.status, json.loads(answer.payload())
+        headers = {"x-n8n-api-key": API_KEY, "origin": "http://any"}
+        answer = await fake.handle(FakeRequest(method, bare, pairs, headers, json.dumps(body).encode()))
+        told = answer.headers["access-control-allow-methods"] if method == "OPTIONS" else json.loads(answer.payload())
+        return answer.status, told
 
     async def settle() -> None:
         await clock.sleep(30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -63,6 +64,26 @@ async def test_a_token_that_dies_is_seen_although_the_count_stays(live: Any, api
     await live.new_token(TOKEN)
     assert (await live.ready(INGRESS)).state is Readiness.READY
     assert bots.fake.webhooks[TOKEN]["url"].endswith(f"/webhook/{HOOK}/webhook")
+
+
+async def test_looking_at_a_webhook_leaves_its_path_free_for_the_next_workflow(live: Any) -> None:
+    """n8n keeps what a POST found in a cache: one that came while the webhook went made the path refuse for an hour."""
+    knocking = True
+
+    async def knock() -> None:
+        while knocking:
+            assert await live.rig.system._api.knock(HOOK) is not None
+
+    for _ in range(3):
+        await answering(live)
+        looks = [asyncio.create_task(knock()) for _ in range(2)]
+        await live.do(Verb.DELETE, INGRESS)
+        live.made.pop(INGRESS.address)
+        knocking = False
+        await asyncio.gather(*looks)
+        knocking = True
+        await live.do(Verb.DELETE, live.telegram)
+        live.made.pop(live.telegram.address)
 
 
 async def test_repair_registers_again_what_only_looks_registered(live: Any, bots: Served) -> None:

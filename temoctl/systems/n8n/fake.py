@@ -84,6 +84,7 @@ class FakeN8n(FakeHttp):
         self.route("GET", "/healthz", self._health)
         for verb in ("GET", "POST", "PUT", "DELETE"):
             self.route(verb, "/webhook/{hook}/webhook", self._webhook)
+        self.route("OPTIONS", "/webhook/{hook}/webhook", self._methods)
 
     def _routes_of_api(self) -> None:
         for verb, path, handler in (
@@ -304,8 +305,8 @@ class FakeN8n(FakeHttp):
         return workflow_answer(request, "publish", self.workflows[ref])
 
     def _path_taken(self, row: Row) -> bool:
-        hooks = (self.publication.hooks.get(str(node.get("webhookId"))) for node in outside_triggers(row["nodes"]))
-        return any(hook is not None and hook.workflow != row["id"] for hook in hooks)
+        hooks = (str(node.get("webhookId")) for node in outside_triggers(row["nodes"]))
+        return any(self.publication.holder(hook) not in (None, row["id"]) for hook in hooks)
 
     async def _deactivate(self, request: FakeRequest, ref: str) -> FakeResponse:
         row = self.workflows.get(ref)
@@ -337,7 +338,7 @@ class FakeN8n(FakeHttp):
 
     async def _webhook(self, request: FakeRequest, hook: str) -> FakeResponse:
         """What Telegram (or anybody) calls. A good delivery is kept as an execution that was never run."""
-        found = self.publication.hooks.get(hook)
+        found = self.publication.called(hook) if request.method == "POST" else self.publication.hooks.get(hook)
         if found is None:
             return not_registered(request.method, hook)
         if request.method != "POST":
@@ -347,6 +348,13 @@ class FakeN8n(FakeHttp):
         number = str(len(self.executions) + 1)
         self.executions.append(received(number, found.workflow, str(found.node["name"]), self._stamp(), request.json))
         return FakeResponse(200, {"message": "Workflow was started"})
+
+    async def _methods(self, request: FakeRequest, hook: str) -> FakeResponse:
+        """A browser's question before it calls: answered from the table of webhooks, past the cache."""
+        if "origin" not in request.headers:
+            return FakeResponse(204)
+        methods = "OPTIONS, POST" if hook in self.publication.hooks else "OPTIONS"
+        return FakeResponse(204, headers={"access-control-allow-methods": methods})
 
     async def _list_executions(self, request: FakeRequest) -> FakeResponse:
         rows = list(reversed(self.executions))

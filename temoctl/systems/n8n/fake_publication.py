@@ -20,6 +20,7 @@ from temoctl.engine.ports import Clock
 from temoctl.systems.n8n.workflows import TELEGRAM_TRIGGER, outside_triggers, registrations
 
 _ATTEMPTS = 5
+_CACHED = 3600.0
 
 Node = Mapping[str, Any]
 PostgresCheck = Callable[[Mapping[str, Any]], Awaitable[str | None]]
@@ -64,6 +65,8 @@ class Publication:
     hooks: dict[str, Registered] = field(default_factory=dict)
     running: dict[str, tuple[Node, ...]] = field(default_factory=dict)
     """Trigger nodes of the version that runs, by workflow: lags behind `activeVersionId`."""
+    cached: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """What n8n's cache still says of a path, and until when: the workflow that had it."""
     queue: list[Record] = field(default_factory=list)
     alarms: set[asyncio.Task[None]] = field(default_factory=set)
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -86,6 +89,21 @@ class Publication:
     def in_flight(self, workflow: str) -> bool:
         """True while triggers of a workflow are still held, whatever was asked for since."""
         return workflow in self.running
+
+    def called(self, hook: str) -> Registered | None:
+        """Who answers a POST. One that comes while the webhook is being taken back goes into the cache (measured)."""
+        found = self.hooks.get(hook)
+        workflow = None if found is None else self.workflows.get(found.workflow)
+        if found is not None and (workflow is None or workflow["activeVersionId"] is None):
+            self.cached[hook] = found.workflow, self.clock.now() + _CACHED
+        return found
+
+    def holder(self, hook: str) -> str | None:
+        """The workflow that n8n thinks has a path, when another one wants it."""
+        if hook in self.hooks:
+            return self.hooks[hook].workflow
+        workflow, until = self.cached.get(hook, ("", 0.0))
+        return workflow if until > self.clock.now() else None
 
     async def work(self) -> None:
         """Work through the records whose time has come. Called before every request, too."""

@@ -2,7 +2,7 @@
 
 n8n's own signs are weak (measured): `active: true` comes before anything is registered and stays for a dead token;
 `triggerCount` is 0 until a trigger was registered once, and is never taken back. So a Telegram Trigger counts as ready
-when it was registered once and its webhook turns a call without the secret away (403, not 404); Telegram, asked by
+when it was registered once and n8n says that its webhook takes POST; Telegram, asked by
 temoctl itself, is the witness that n8n's token works. Where a workflow was switched on again, the count is an old one,
 and the webhook is open for a moment even with a dead token: then n8n's test of the credential has to pass, and the
 webhook to be open still. Otherwise, only when a trigger stays unregistered is n8n's own test of the

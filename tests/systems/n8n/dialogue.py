@@ -13,7 +13,7 @@ from typing import Any
 from tests.systems.n8n.samples import DEAD_TOKEN, HOOK, TOKEN, called, ingress, link, node
 
 Ask = Callable[[str, str, Any], Awaitable[tuple[int, Any]]]
-"""Sends one request (a path under the API, or a whole path) and returns status and JSON."""
+"""Sends one request (a path under the API, or a whole path); returns status and JSON (of OPTIONS: the methods)."""
 Settle = Callable[[], Awaitable[None]]
 """Waits until n8n has worked through its queue."""
 
@@ -145,6 +145,7 @@ async def _refusals(talk: Transcript) -> None:
         await talk.say(method, path, plain if method == "PUT" else None)
     for path in ("/projects", "/variables", "/nonsense", "/workflows?cursor=abc"):
         await talk.say("GET", path)
+    await talk.say("OPTIONS", f"/webhook/{HOOK}/webhook")
     await talk.say("POST", f"/webhook/{HOOK}/webhook", {})
 
 
@@ -194,6 +195,7 @@ async def _publication(talk: Transcript, bot_api: str) -> None:
     await talk.settle()
     await talk.say("GET", path)
     await talk.say("GET", "/workflows?limit=250")
+    await talk.say("OPTIONS", f"/webhook/{HOOK}/webhook")
     await talk.say("POST", f"/webhook/{HOOK}/webhook", {})
     twin = await talk.say("POST", "/workflows", body("one", ["message"]))
     await talk.say("POST", f"/workflows/{twin['id']}/activate")
@@ -208,6 +210,7 @@ async def _publication(talk: Transcript, bot_api: str) -> None:
     await talk.say("PUT", path, body("three", ["message", "callback_query"]))
     await talk.settle()
     await talk.say("GET", path)
+    await talk.say("OPTIONS", f"/webhook/{HOOK}/webhook")
     await talk.say("POST", f"/webhook/{HOOK}/webhook", {})
     await talk.say("POST", f"{path}/deactivate")
     await talk.settle()

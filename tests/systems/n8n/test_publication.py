@@ -119,6 +119,16 @@ async def test_repair_registers_again_what_only_looks_registered() -> None:
     assert made.rig.bots.webhooks[TOKEN]["url"].endswith(f"/webhook/{HOOK}/webhook")
 
 
+async def test_looking_at_a_webhook_leaves_its_path_free_for_the_next_workflow() -> None:
+    """A POST while n8n takes it back would stay in n8n's cache, and the next workflow with that path refused."""
+    made = await answering()
+    await made.new_token(NEW_TOKEN)  # looks until the webhook is gone
+    await made.do(Verb.DELETE, INGRESS)
+    made.made.pop(INGRESS.address)
+    await made.do(Verb.CREATE, INGRESS, token=NEW_TOKEN)
+    assert (await made.ready(INGRESS)).state is Readiness.READY
+
+
 async def test_without_a_way_to_the_webhooks_the_count_has_to_do() -> None:
     made = await answering()
     made.rig.fake.faults.append(Fault("refuse", match="/webhook/", count=-1))

@@ -136,7 +136,8 @@ def recorder(places: Mapping[str, str], own: Callable[[Any], bool]) -> vcr.VCR:
         return one
 
     def response(one: dict[str, Any]) -> dict[str, Any]:
-        one["headers"] = {"content-type": ["application/json"]}
+        methods = {key: told for key, told in one["headers"].items() if key.lower() == "access-control-allow-methods"}
+        one["headers"] = {"content-type": ["application/json"], **methods}
         body = one["body"]["string"]
         text = shared(body.decode() if isinstance(body, bytes) else body)
         try:
