@@ -17,6 +17,7 @@ from temoctl.model.identity import INSTALLATION_LENGTH
 from temoctl.model.plan import RecordedTenant
 from temoctl.model.value import Json
 from temoctl.systemdata import integrity, memory_integrity, refusals
+from temoctl.systemdata.memory_inbox import MemoryInbox
 from temoctl.systemdata.memory_journal import MemoryJournal
 from temoctl.systemdata.memory_leases import MemoryLeases
 from temoctl.systemdata.memory_rights import Desk, Effect
@@ -56,6 +57,7 @@ class MemoryStore:
         self._leases = MemoryLeases(self._desk)
         self.journal = MemoryJournal(self._desk)
         self.vault = MemoryVault(self._desk)
+        self.inbox = MemoryInbox(self._desk, ids)
 
     def keyed_hash(self, purpose: str, text: str) -> str:
         return hmac.new(self.state.plan_key, f"{len(purpose)}:{purpose}{text}".encode(), hashlib.sha256).hexdigest()

@@ -47,6 +47,15 @@ class SecretValue:
     value: Secret
 
 
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    uid: str
+    taking: str
+    taken_until: float
+    handled_at: float | None = None
+    outcome: str = ""
+
+
 @dataclass(slots=True)
 class MemoryState:
     """Every table. Several `MemoryStore`s (principals, processes) may share one."""
@@ -66,6 +75,7 @@ class MemoryState:
     secrets: dict[tuple[str, str], tuple[SecretValue, ...]] = field(default_factory=dict)
     claims: dict[tuple[str, str], str] = field(default_factory=dict)
     tokens: dict[str, float] = field(default_factory=dict)
+    inbox: dict[tuple[str, str], InboxRow] = field(default_factory=dict)  # source, event
     audit: list[tuple[str, AuditRow]] = field(default_factory=list)
     drift: list[tuple[str, DriftRow]] = field(default_factory=list)
     reads: list[tuple[str, float, str, str]] = field(default_factory=list)

@@ -147,6 +147,50 @@ class DriftRow:
     detail: Mapping[str, Json] = field(default_factory=dict)
 
 
+class Taken(StrEnum):
+    """Who handles an event from outside: this caller, somebody else just now, or it was handled already."""
+
+    OURS = "ours"
+    BUSY = "busy"
+    HANDLED = "handled"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One taking of an event. `taking` tells it from others: who held on to an event for too long can't end it."""
+
+    source: str
+    event: str
+    uid: str
+    taken: Taken
+    taking: str
+
+
+INBOX_DAYS = 90
+"""How long a handled event is remembered: three times as long as any sender repeats one."""
+
+
+class Inbox(Protocol):
+    """Events that outside systems send: each is handled once, in however many processes it arrives."""
+
+    async def take(self, source: str, event: str, *, uid: str, seconds: float) -> Receipt:
+        """Take an event about a tenant. After `seconds` without an end it may be taken by somebody else."""
+        ...
+
+    async def finish(
+        self, receipt: Receipt, *, outcome: str, subject: str, detail: Mapping[str, Json], by: str
+    ) -> bool:
+        """It had its effect: remember that, and write it into the audit log, in one transaction.
+
+        False where somebody else has taken the event over in the meantime; then nothing is written.
+        """
+        ...
+
+    async def let_go(self, receipt: Receipt) -> None:
+        """It could not be handled now: whoever gets it next may take it at once."""
+        ...
+
+
 class SecretVault(Vault, Protocol):
     """What `temoctl secrets` needs beyond what the engine needs."""
 
@@ -160,13 +204,16 @@ class SecretVault(Vault, Protocol):
 
 
 class Store(Protocol):
-    """`journal` and `vault` share the store's connection pool and principal."""
+    """`journal`, `vault` and `inbox` share the store's connection pool and principal."""
 
     @property
     def journal(self) -> Journal: ...
 
     @property
     def vault(self) -> SecretVault: ...
+
+    @property
+    def inbox(self) -> Inbox: ...
 
     def keyed_hash(self, purpose: str, text: str) -> str:
         """A hash that only this installation's key holders can make: for claims and for comparing secrets."""

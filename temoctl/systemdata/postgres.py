@@ -11,6 +11,7 @@ from temoctl.engine.ports import Clock, Ids
 from temoctl.model.secret import Secret
 from temoctl.systemdata import integrity, keyring_rows, migrations, refusals, sealing
 from temoctl.systemdata.pg_audit import Audits
+from temoctl.systemdata.pg_inbox import PostgresInbox
 from temoctl.systemdata.pg_integrity import Integrity
 from temoctl.systemdata.pg_journal import PostgresJournal
 from temoctl.systemdata.pg_leases import Leases
@@ -25,7 +26,9 @@ from temoctl.systemdata.vault import PostgresVault
 class PostgresStore(Tenants, Leases, Runs, Audits, Integrity):
     """One principal's store. Open it with `open`, close it with `close`."""
 
-    def __init__(self, session: Session, master: MasterKey, *, tag: str, plan_key: bytes, hash_key: bytes) -> None:
+    def __init__(
+        self, session: Session, master: MasterKey, ids: Ids, *, tag: str, plan_key: bytes, hash_key: bytes
+    ) -> None:
         self._session = session
         self._tag = tag
         self._plan_key = plan_key
@@ -33,6 +36,7 @@ class PostgresStore(Tenants, Leases, Runs, Audits, Integrity):
         self._master = master
         self.journal = PostgresJournal(session)
         self.vault = PostgresVault(session, master)
+        self.inbox = PostgresInbox(session, ids)
 
     @classmethod
     async def open(
@@ -60,7 +64,7 @@ class PostgresStore(Tenants, Leases, Runs, Audits, Integrity):
         except BaseException:
             await session.close()
             raise
-        return cls(session, master_key, tag=tag, plan_key=plan_key, hash_key=hash_key)
+        return cls(session, master_key, ids, tag=tag, plan_key=plan_key, hash_key=hash_key)
 
     def keyed_hash(self, purpose: str, text: str) -> str:
         return sealing.keyed_hash(self._hash_key, purpose, text)

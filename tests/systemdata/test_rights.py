@@ -51,6 +51,7 @@ OWNED = [
     "secrets",
     "drift_history",
     "read_audit",
+    "inbox",
 ]
 
 
@@ -102,6 +103,7 @@ async def mia(postgres_world: PostgresWorld) -> AsyncIterator[Login]:
         await store.claim(uid, "telegram.bot", f"hash-{name}")
         await store.note_drift(uid, by="root", changes=1, detail={})
         await store.note_read(uid, by="root", what="state show")
+        await store.inbox.take("stripe", f"evt_{name}", uid=uid, seconds=60)
     with login(postgres_world) as one:
         await store.put_manager("mia", db_role=one.role, by="root")
         yield one
@@ -153,6 +155,7 @@ async def test_a_manager_changes_own_rows_only(mia: Login, postgres_world: Postg
         ("resources", "ref = 'stolen'"),
         ("leases", "holder = ''"),
         ("connections", "status = 'broken'"),
+        ("inbox", "outcome = 'nothing'"),
         ("intents", "ending = 'done'"),
         ("runs", "status = 'done'"),
         ("secrets", "by_name = 'mia'"),
