@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -89,12 +90,18 @@ async def connect_systems(
         raise Problems(platform.document.source.with_snippets(problems))
     for name, one in settings.items():
         plugin = connected.plugins[name]
-        throttle = Throttle(limits_of(platform, plugin), clock)
+        limits = limits_of(platform, plugin)
+        throttle = Throttle(limits, clock, partial(_tokens, store, name, limits))
         context = Context(clock=clock, slots=throttle, secrets=secrets[name])
         connected.throttles[name] = throttle
         connected.systems[name] = await plugin.connect(one, context)
         stack.push_async_callback(connected.systems[name].close)
     return connected
+
+
+async def _tokens(store: Store, system: str, limits: Limits, count: int) -> float:
+    """One bucket a system: SystemData is pinned to one instance of each (DECISIONS 2)."""
+    return await store.take_tokens(system, count, rate=limits.rate, burst=limits.burst)
 
 
 def limits_of(platform: PlatformSpec, plugin: Plugin) -> Limits:

@@ -1,18 +1,19 @@
-"""How hard one system is driven by this process: concurrency, calls per second, Retry-After, and the count of calls.
+"""How hard one system is driven: concurrency, calls per second, Retry-After, and the count of calls.
 
-Own code, because the libraries at hand (aiolimiter, pyrate-limiter, limits) read the event loop's or the machine's
-clock: a rate limit that can't run on injected time can't be tested in virtual time. Shared by all tenants of a run.
-Must not know what is called.
+Shared by all tenants of a run; the rate, by way of SystemData, by all processes. Own code, because the libraries at
+hand (aiolimiter, pyrate-limiter, limits) read the event loop's or the machine's clock: a rate limit that can't run on
+injected time can't be tested in virtual time. Must not know what is called.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from temoctl.engine.ports import Clock
 from temoctl.engine.protocol import Limits
+from temoctl.model.errors import TemoError
 
 
 class Rate:
@@ -27,11 +28,41 @@ class Rate:
         return max(0.0, self._next - self._gap * self._burst - now)
 
 
-class Throttle:
-    """Implements `ports.Slots` for one system. `reads` and `writes` count the calls that were let through."""
+class Shared:
+    """A rate that several processes keep together. `take(n)` reserves n calls and returns the seconds to wait for them.
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    Asked for a handful at once, so that it costs a small part of the calls it guards. While nobody answers, this
+    process goes on at its own rate: the vendor's 429 is obeyed in any case.
+    """
+
+    def __init__(self, take: Callable[[int], Awaitable[float]], burst: int, clock: Clock) -> None:
+        self._take, self._clock = take, clock
+        self._batch = max(1, min(10, burst // 2))
+        self._left, self._ready = 0, float("-inf")
+        self._asking = asyncio.Lock()
+
+    async def reserve(self) -> float:
+        """Book the next call; returns the seconds to wait for it."""
+        async with self._asking:
+            if self._left == 0:
+                try:
+                    wait = await self._take(self._batch)
+                except TemoError:
+                    return 0.0
+                self._left, self._ready = self._batch, self._clock.monotonic() + wait
+            self._left -= 1
+            return max(0.0, self._ready - self._clock.monotonic())
+
+
+class Throttle:
+    """Implements `ports.Slots` for one system. `reads` and `writes` count the calls that were let through.
+
+    `take` reserves calls across processes (see `Shared`); without it this process alone keeps the rate.
+    """
+
+    def __init__(self, limits: Limits, clock: Clock, take: Callable[[int], Awaitable[float]] | None = None) -> None:
         self._limits, self._clock = limits, clock
+        self._shared = Shared(take, limits.burst, clock) if take is not None and limits.rate > 0 else None
         self._places = asyncio.Semaphore(limits.concurrency)
         self._rate = Rate(limits.rate, limits.burst) if limits.rate > 0 else None
         self._lanes: dict[str, asyncio.Semaphore] = {}
@@ -68,6 +99,8 @@ class Throttle:
             await self._wait(own.reserve(self._clock.monotonic()))
         if self._rate is not None:
             await self._wait(self._rate.reserve(self._clock.monotonic()))
+        if self._shared is not None:
+            await self._wait(await self._shared.reserve())
 
     async def _pauses(self, key: str) -> None:
         while (left := self._left(key)) > 0:
