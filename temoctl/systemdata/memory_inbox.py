@@ -27,10 +27,12 @@ class MemoryInbox:
             self._desk.tenant(uid)
             rows, now = self._desk.state.inbox, self._desk.clock.now()
             row = rows.get((source, event))
-            if row is None or (row.handled_at is None and row.taken_until <= now):
-                rows[source, event] = InboxRow(uid, mine, now + seconds)
-                return Taken.OURS
-            return Taken.BUSY if row.handled_at is None else Taken.HANDLED
+            if row is not None and row.handled_at is not None:
+                return Taken.HANDLED
+            if any(one.uid == uid and one.handled_at is None and one.taken_until > now for one in rows.values()):
+                return Taken.BUSY
+            rows[source, event] = InboxRow(uid, mine, now + seconds)
+            return Taken.OURS
 
         return Receipt(source, event, uid, await self._desk.commit("inbox.take", write), mine)
 

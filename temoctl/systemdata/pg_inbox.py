@@ -12,11 +12,16 @@ from temoctl.systemdata.session import Connected, Session, fetch
 
 TAKING_LENGTH = 12
 
+# Takings of one tenant's events stand in a row here, so that of two at once one sees the other.
+QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended('temoctl.inbox ' || %s, 0))"
+
 # A taking of ours whose answer was lost is taken again; another's only when its time ran out.
 TAKE = """
 INSERT INTO temoctl.inbox AS i (source, event, tenant_uid, manager, taking, taken_until)
 SELECT %(source)s, %(event)s, t.tenant_uid, t.manager, %(taking)s, clock_timestamp() + make_interval(secs => %(secs)s)
-FROM temoctl.tenants t WHERE t.tenant_uid = %(uid)s
+FROM temoctl.tenants t WHERE t.tenant_uid = %(uid)s AND NOT EXISTS (
+  SELECT FROM temoctl.inbox o WHERE o.tenant_uid = t.tenant_uid AND o.handled_at IS NULL
+    AND o.taken_until > clock_timestamp() AND o.taking <> %(taking)s)
 ON CONFLICT (source, event) DO UPDATE SET taking = excluded.taking, taken_until = excluded.taken_until
 WHERE i.handled_at IS NULL AND (i.taking = excluded.taking OR i.taken_until <= clock_timestamp())
 RETURNING taking
@@ -48,6 +53,7 @@ class PostgresInbox(Room):
 
         async def work(connection: Connected) -> Taken:
             await self._owned(connection, uid)
+            await connection.execute(QUEUE, [uid])
             if await fetch(connection, TAKE, values):
                 return Taken.OURS
             known = await fetch(

@@ -148,7 +148,10 @@ class DriftRow:
 
 
 class Taken(StrEnum):
-    """Who handles an event from outside: this caller, somebody else just now, or it was handled already."""
+    """Who handles an event from outside: this caller, or nobody any more because it was handled already.
+
+    BUSY: somebody handles it, or another event of the same tenant, just now.
+    """
 
     OURS = "ours"
     BUSY = "busy"
@@ -171,7 +174,10 @@ INBOX_DAYS = 90
 
 
 class Inbox(Protocol):
-    """Events that outside systems send: each is handled once, in however many processes it arrives."""
+    """Events that outside systems send: each is handled once, in however many processes it arrives.
+
+    Those of one tenant are handled one after the other: what a later one reads is never written over by an earlier.
+    """
 
     async def take(self, source: str, event: str, *, uid: str, seconds: float) -> Receipt:
         """Take an event about a tenant. After `seconds` without an end it may be taken by somebody else."""

@@ -53,6 +53,17 @@ async def test_of_many_at_once_one_gets_it(world: World) -> None:
     assert sorted(one.taken for one in taken) == [Taken.BUSY] * 9 + [Taken.OURS]
 
 
+async def test_a_tenants_events_go_one_by_one(world: World) -> None:
+    store = await world.store()
+    await tenant(store)
+    await tenant(store, BOLT, "bolt")
+    first = await take(store)
+    assert (await take(store, "evt_2")).taken is Taken.BUSY
+    assert (await take(store, "evt_3", uid=BOLT)).taken is Taken.OURS, "another tenant waits for nobody"
+    assert await finish(store, first)
+    assert (await take(store, "evt_2")).taken is Taken.OURS
+
+
 async def test_what_failed_may_be_taken_again_at_once(world: World) -> None:
     store = await world.store()
     await tenant(store)
