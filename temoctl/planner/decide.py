@@ -6,6 +6,7 @@ enumerate all of them. The rules behind the table:
 * nothing is created, changed or deleted on unknown (DECISIONS 9);
 * nothing without our marker is changed or deleted, except an object of a chosen name that we recorded ourselves;
 * a watched kind (gate, witness) is never created, changed or deleted, only waited for;
+* a witness that is right belongs on record: looking at it once more is how it gets there;
 * a protected object is neither deleted nor replaced.
 """
 
@@ -139,6 +140,8 @@ def _watched(case: Case) -> Ruling:
     match (case.desired, case.seen, case.identity):
         case (False, _, _):
             return _NOTHING if case.recorded is Memory.NONE else Ruling(Action.FORGET, Reason.UNWATCHED)
+        case (True, Seen.EQUAL, Identity.WITNESS) if case.recorded is not Memory.SAME:
+            return Ruling(Action.WAIT, Reason.RECORD_BEHIND)
         case (True, Seen.EQUAL, _):
             return _NOTHING
         case (True, Seen.OUTAGE, _):

@@ -85,6 +85,8 @@ class Sketch:
         views = self._views(address, links, strays)
         finding = find(views)
         ruling = finding.ruling
+        if self.mode is Mode.DRIFT and ruling.reason is Reason.RECORD_BEHIND:
+            ruling = Ruling(None, Reason.ALL_WELL)  # the world is right: what the record lacks is no drift
         self._learn(finding)
         asked = views.choice.several and views.desired is not None
         twins = () if asked or views.kind.watched_only else self._twins(views)

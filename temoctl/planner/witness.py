@@ -31,7 +31,7 @@ def heed(drafts: Mapping[Address, Draft]) -> None:
             _block(drafts, witness, proven)
         elif witness.reason is Reason.WITNESS:
             _repair(witness, proven)
-        elif witness.action is None and proven.effect:
+        elif proven.effect and (witness.action is None or witness.reason is Reason.RECORD_BEHIND):
             witness.action, witness.reason = Action.WAIT, Reason.WITNESS
 
 

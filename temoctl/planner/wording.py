@@ -134,7 +134,9 @@ def _witnessed(finding: Finding) -> str:
 
 def _behind(finding: Finding) -> str:
     desired, recorded = finding.views.desired, finding.views.recorded
-    if desired is not None and recorded is not None and desired.protect != recorded.protect:
+    if recorded is None:
+        return "it is as it should be, but isn't on record"
+    if desired is not None and desired.protect != recorded.protect:
         return "its protection is switched " + ("on" if desired.protect else "off")
     return "it is already as the spec asks; only the record is behind"
 

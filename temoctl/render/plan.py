@@ -245,7 +245,7 @@ def _next(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:
     stopped = [one.tenant for one in noisy if _broken(one.problems)]
     if stopped:
         page.prose(f"Not possible as it stands for {listing(stopped)}: see the errors above.", style="bold red")
-    names = [one.tenant for one in noisy if not _broken(one.problems) and (one.changes or one.drift)]
+    names = [one.tenant for one in noisy if not _broken(one.problems) and (one.changes or one.drift or _record(one))]
     if view.going_to_apply or not names:
         return
     who = command_for(names, view.everyone)
@@ -262,6 +262,11 @@ def _next(page: Page, plan: Plan, noisy: list[TenantPlan], view: View) -> None:
         page.line("Go on with:" if allow else f"Go on with: temoctl {verb} {view.file or who}")
         if allow:
             page.line(f"  temoctl {verb} {view.file or who}{allow}")
+
+
+def _record(one: TenantPlan) -> bool:
+    """Nothing changes, but there is something to look at and take down."""
+    return any(step.action is Action.WAIT and not step.code for step in one.steps)
 
 
 def _broken(found: tuple[Diagnostic, ...]) -> bool:

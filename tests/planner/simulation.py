@@ -60,7 +60,14 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "bot", "bot", "bot", Identity.CHOSEN, write_only=frozenset({"token"}), observe_secrets=frozenset({"token"})
         ),
-        Kind("bot", "webhook", "webhook", Identity.WITNESS),
+        Kind(
+            "bot",
+            "webhook",
+            "webhook",
+            Identity.WITNESS,
+            write_only=frozenset({"token"}),
+            observe_secrets=frozenset({"token"}),
+        ),
         Kind("bot", "gate", "consent", Identity.GATE),
     )
 }
@@ -156,9 +163,10 @@ class Simulation:
         wish = self.desired.get(address) or (self.records.get(address) and self.records[address])
         proven = wish.witness_of if wish else None
         fine = proven is None or (proven in self.things and proven in self.touched)
-        props = dict(wish.props) if wish and fine else {"url": "elsewhere"}
-        if not fine:
+        if wish is None or not fine:
             return Observed.absent(address)
+        hidden = KINDS[address.kind_key].write_only
+        props = {key: value for key, value in wish.props.items() if key not in hidden}
         return Observed(address, Presence.PRESENT, "watched", props, {"id": "watched"}, fingerprint="w")
 
     # --- applying ---------------------------------------------------------------------------------------------

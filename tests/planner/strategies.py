@@ -47,7 +47,9 @@ def wishes(draw: st.DrawFn, protect: bool = False, least: int = 0) -> dict[Addre
     workflows = [one for one in chosen if one.kind == "workflow"]
     if workflows and draw(st.booleans()):
         seen = Address("acme", "bot", "webhook", "w")
-        found[seen] = Desired(seen, {"url": "ours"}, "webhook", after=(workflows[0],), witness_of=workflows[0])
+        token = {"$secret": "some/token", "version": draw(st.integers(1, 2))}
+        props = {"url": draw(st.sampled_from(["ours", "ours at a new place"])), "token": token}
+        found[seen] = Desired(seen, props, "webhook", after=(workflows[0],), witness_of=workflows[0])
     return found
 
 

@@ -84,6 +84,10 @@ RULES: dict[str, Rule] = {
         )
         or a is None
     ),
+    "a witness that is right gets on record": lambda c, a: (
+        not (c.desired and c.identity is Identity.WITNESS and c.seen is Seen.EQUAL)
+        or a is (None if c.recorded is Memory.SAME else Action.WAIT)
+    ),
     "an unsettled difference is never ignored": lambda c, a: (
         not (c.desired and c.seen is not Seen.EQUAL) or a is not None
     ),

@@ -19,7 +19,7 @@ from temoctl.planner.planfile import encode
 from tests.planner.simulation import KINDS, OTHER, OWNER, Simulation, Thing
 from tests.planner.strategies import ADDRESSES, JSON, NAMES, damaged, wishes
 
-QUICK = settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 EFFECTS = {Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE, Action.ADOPT, Action.FORGET}
 Wishes = dict[Address, Desired]
 

@@ -40,7 +40,7 @@ def telegram() -> dict[Address, Desired]:
             wish(BOT, {"token": TOKEN, "name": "Acme"}),
             wish(TENANT, {"name": "tenant", "nodes": []}),
             wish(FLOW, {"name": "flow", "nodes": nodes, "settings": {"a": 1}, "calls": ref(TENANT)}, after=(BOT,)),
-            wish(HOOK, {"url": "ours"}, after=(FLOW,), witness_of=FLOW),
+            wish(HOOK, {"url": "ours", "token": TOKEN}, after=(FLOW,), witness_of=FLOW),
         )
     }
 
@@ -171,6 +171,36 @@ def test_a_wrong_witness_repairs_what_it_proves() -> None:
     assert [one.address for one in plan.drift] == [HOOK]
     world.apply(plan)
     assert world.plan().steps == ()
+
+
+def test_a_right_witness_that_is_new_to_the_record_is_looked_at_and_nothing_is_set_up_again() -> None:
+    hook = telegram()[HOOK]
+    world = applied({address: one for address, one in telegram().items() if address != HOOK})
+    world.desired[HOOK] = hook
+    (step,) = world.plan().steps
+    assert (step.address, step.action, step.needs) == (HOOK, Action.WAIT, ())
+    assert step.because == "it is as it should be, but isn't on record"
+    world.apply(world.plan())
+    assert world.plan().steps == () and world.records[HOOK].props == hook.props
+
+
+def test_a_witness_that_is_right_at_its_new_place_is_taken_down_anew() -> None:
+    """Else the record, which drift is measured against, would tell of the old place for ever."""
+    world = applied()
+    change(world, HOOK, url="ours at a new place")
+    (step,) = world.plan().steps
+    assert (step.address, step.action) == (HOOK, Action.WAIT)
+    world.apply(world.plan())
+    assert world.plan().steps == () and world.plan(Mode.DRIFT).steps == ()
+
+
+def test_a_witness_that_the_record_lacks_is_no_drift() -> None:
+    world = applied()
+    del world.records[HOOK]
+    plan = world.plan(Mode.DRIFT)
+    assert (plan.steps, plan.drift) == ((), ())
+    world.touched.clear()
+    assert step_of(world.plan(Mode.DRIFT), HOOK).action is Action.WAIT
 
 
 def test_a_foreign_witness_stops_everything_it_concerns() -> None:
