@@ -3,6 +3,9 @@
 `{"$ref": "acme/n8n.credential.telegram", "output": "id"}` stands for an output of another resource and
 `{"$secret": "telegram/token", "version": 3}` for a secret of the resource's own tenant. Trees stay plain JSON, so that
 a plan can be written to a file and an intent to a row without ever holding a secret.
+
+`{"$join": ["mongodb://", {"$ref": …}, ":", {"$secret": …}, …]}` stands for one text made of several: it becomes that
+text (a secret one) at the moment its secrets are put in, and not before.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from temoctl.model.address import Address
-from temoctl.model.secret import SecretRef
+from temoctl.model.secret import Secret, SecretRef
 
 Json = Any
 """None, bool, int, float, str, list of Json, dict of str to Json."""
@@ -39,6 +42,11 @@ UNKNOWN = Unknown()
 def ref(address: Address, output: str = "id") -> dict[str, Json]:
     """A leaf that stands for one output of another resource."""
     return {"$ref": str(address), "output": output}
+
+
+def join(*parts: Json) -> dict[str, Json]:
+    """A leaf that stands for one text made of texts, references and secrets."""
+    return {"$join": list(parts)}
 
 
 def is_ref(node: Json) -> bool:
@@ -90,10 +98,19 @@ def substitute(
     if is_secret(tree):
         return of_secret(secret_ref(tree)) if of_secret else dict(tree)
     if isinstance(tree, Mapping):
-        return {key: substitute(node, of_ref=of_ref, of_secret=of_secret) for key, node in tree.items()}
+        done = {key: substitute(node, of_ref=of_ref, of_secret=of_secret) for key, node in tree.items()}
+        return _joined(done) if of_secret and "$join" in done else done
     if isinstance(tree, list | tuple):
         return [substitute(node, of_ref=of_ref, of_secret=of_secret) for node in tree]
     return tree
+
+
+def _joined(tree: dict[str, Json]) -> Json:
+    """The one text, or the tree as it is while some part of it isn't known."""
+    parts = tree["$join"]
+    if not all(isinstance(part, str | int | Secret) for part in parts):
+        return tree
+    return Secret("".join(part.reveal() if isinstance(part, Secret) else str(part) for part in parts))
 
 
 def canonical(tree: Json) -> str:
