@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,14 +53,12 @@ def _load(path: Path, mtime: int, size: int) -> Json:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def render(path: Path, values: Values, *, only: Sequence[str] = ()) -> Json:
+def render(path: Path, values: Values, tree: Json = None) -> Json:
     """The template with its placeholders replaced. Parts without placeholders are shared between renderings.
 
-    `only` names the top-level keys that are wanted: the others may hold what an editor left there.
+    `tree` is what of the loaded template is wanted, where that isn't all of it.
     """
-    whole = load(path)
-    if only and isinstance(whole, dict):
-        whole = {key: whole[key] for key in only if key in whole}
+    whole = load(path) if tree is None else tree
     return _node(whole, values, _Place(path.name, str(path), ""))
 
 

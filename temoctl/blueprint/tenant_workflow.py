@@ -6,7 +6,7 @@ list of tables, so that they follow when a base is added, renamed or removed.
 
 from __future__ import annotations
 
-from temoctl.blueprint import credentials, knowledge_base
+from temoctl.blueprint import credentials, history, knowledge_base
 from temoctl.blueprint.builder import Builder
 from temoctl.blueprint.text import FreeText
 from temoctl.blueprint.workflows import WORKFLOW, workflow
@@ -17,12 +17,12 @@ from temoctl.spec.tenant import TenantSpec
 SEAT_SECRET = "supabase/sessions-role"  # noqa: S105
 SEAT, SESSIONS = "supabase.seat", "supabase.sessions"
 NAME = "tenant"
-LOGINS = ("knowledge", "sessions")
+LOGINS = ("knowledge", "sessions", history.NAME)
 TEMPLATE = "tenant.json"
 
 
 def build(spec: TenantSpec, builder: Builder, values: dict[str, Json]) -> None:
-    """Ask for the seat in the shared conversations, both logins, and the workflow."""
+    """Ask for the seat in the shared conversations, the history, the logins, and the workflow that uses them."""
     top = spec.where("company.name")
     sessions = builder.shared(SESSIONS, "shared")
     builder.add(
@@ -49,7 +49,10 @@ def build(spec: TenantSpec, builder: Builder, values: dict[str, Json]) -> None:
             builder, "sessions", (SEAT, "sessions"), builder.generated(SEAT_SECRET), title="conversations", where=top
         ),
     }
-    values |= credentials.values(logins)
+    kept = history.build(spec, builder)
+    if kept is not None:
+        logins[history.NAME] = kept.login
+    values |= {**credentials.values(logins), "history": kept is not None, "history_collection": history.MESSAGES}
     tables = knowledge_base.tables_of(spec)
     values["knowledge_tables"] = [{**table.tree(), "title": FreeText(table.title)} for table in tables]
     workflow(
@@ -60,7 +63,10 @@ def build(spec: TenantSpec, builder: Builder, values: dict[str, Json]) -> None:
         title=f"{builder.title}: tenant",
         label="Tenant workflow",
         where=top,
-        after=tuple(builder.address(knowledge_base.TABLE, table.resource) for table in tables),
+        after=(
+            *(builder.address(knowledge_base.TABLE, table.resource) for table in tables),
+            *((kept.messages,) if kept is not None else ()),
+        ),
     )
 
 
@@ -75,19 +81,12 @@ def values_of(spec: TenantSpec, builder: Builder) -> dict[str, Json]:
         "currency": spec.company.currency,
         "tone": FreeText(spec.business.tone),
         "profile": FreeText(profile_text(spec)),
-        "history_days": _history_days(spec, builder),
+        "history_days": history.days_kept(spec, builder),
         "knowledge_schema": knowledge_base.schema_name(builder),
         "sessions_schema": object_name(builder.context.platform_owner, "sessions"),
         "core_workflow": {"$ref": str(builder.shared(WORKFLOW, "core")), "output": "id"},
         "tenant_workflow": builder.ref(WORKFLOW, NAME),
     }
-
-
-def _history_days(spec: TenantSpec, builder: Builder) -> int | None:
-    plan = builder.context.plan
-    limit = plan.limits.history_days if plan is not None else None
-    known = [days for days in (spec.retention.history_days, limit) if days is not None]
-    return min(known) if known else None
 
 
 def profile_text(spec: TenantSpec) -> str:

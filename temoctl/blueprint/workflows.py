@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from temoctl.blueprint.builder import Builder
+from temoctl.blueprint.parts import without
 from temoctl.blueprint.template import Values, load, render, unusable
 from temoctl.blueprint.text import inert
 from temoctl.model.address import Address
@@ -68,10 +69,17 @@ class _Filling:
         whole = load(self.path)
         if not isinstance(whole, dict) or not isinstance(whole.get("nodes"), list):
             raise unusable(self.path, "it isn't a workflow: it has no list of nodes")
-        done = render(self.path, self.values, only=_OWNED)
+        owned = {key: whole[key] for key in _OWNED if key in whole}
+        left_out = self._left_out()
+        done = render(self.path, self.values, without(owned, left_out) if left_out else owned)
         props = {name: done.get(name, {}) for name in _OWNED}
         props["nodes"] = [self._node(one) for one in props["nodes"]]
         return props
+
+    def _left_out(self) -> frozenset[str]:
+        """Nodes that are there only for something this tenant doesn't have."""
+        optional = self.bound.get("optional", {})
+        return frozenset(node for name, nodes in optional.items() if not self.values.get(name) for node in nodes)
 
     def _node(self, node: dict[str, Any]) -> dict[str, Any]:
         fresh = dict(node)
@@ -119,7 +127,9 @@ def _put(tree: Mapping[str, Any], place: list[str], value: Json) -> dict[str, An
 
 
 def _binding(path: Path) -> Mapping[str, Any]:
-    """`credentials: {type: name | {node: name}}` and `parameters: {node: {path: value name}}`, where there is one."""
+    """What stands beside a template, where there is something: `credentials: {type: name | {node: name}}`,
+    `parameters: {node: {path: value name}}` and `optional: {value name: [nodes that need it]}`.
+    """
     beside = path.with_suffix(".binding.yaml")
     try:
         stat = beside.stat()

@@ -1,0 +1,117 @@
+"""The history of a tenant's conversations in MongoDB: a database of its own, what expires when, and n8n's login to it.
+
+Only where the platform has a MongoDB and the plan allows a history; elsewhere the conversation tables' last messages
+are all that is remembered. Must not know how a workflow uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temoctl.blueprint import credentials
+from temoctl.blueprint.builder import Builder
+from temoctl.model.address import Address
+from temoctl.model.diagnostic import Where
+from temoctl.model.identity import object_name
+from temoctl.model.value import Json, join
+from temoctl.spec.tenant import TenantSpec
+
+SYSTEM = "mongodb"
+DATABASE, COLLECTION, USER = "mongodb.database", "mongodb.collection", "mongodb.user"
+USER_SECRET = "mongodb/history-user"  # noqa: S105
+OWN_LOGIN = "mongodb/history-uri"
+NAME = "history"
+MESSAGES = "messages"
+FORM = "message-1"
+FOR_EVER = 24_800
+"""Days from which on nothing expires: MongoDB counts the seconds in 32 bits."""
+
+_PATIENCE = "serverSelectionTimeoutMS=5000&connectTimeoutMS=5000&appName=temoctl-n8n"
+"""A customer waits for the answer: n8n's driver would look for a silent server for 30 s."""
+
+
+def days_kept(spec: TenantSpec, builder: Builder) -> int | None:
+    """For how long the plan and the spec let messages be kept; None: for ever."""
+    plan = builder.context.plan
+    limit = plan.limits.history_days if plan is not None else None
+    known = [days for days in (spec.retention.history_days, limit) if days is not None]
+    return min(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a workflow that uses the history must come after, and the credential it uses."""
+
+    messages: Address
+    login: Address
+
+
+def build(spec: TenantSpec, builder: Builder) -> History | None:
+    """Ask for database, collection, login and credential; None where there is no history."""
+    section = builder.context.platform.systems.get(SYSTEM)
+    days = days_kept(spec, builder)
+    if section is None or days == 0:
+        return None
+    where = spec.where("retention.history_days")
+    builder.add(
+        builder.address(DATABASE, NAME),
+        {"name": object_name(builder.owner, "h")},
+        "Conversation history",
+        where,
+    )
+    messages = builder.add(
+        builder.address(COLLECTION, MESSAGES),
+        {
+            "database": builder.ref(DATABASE, NAME, "name"),
+            "name": MESSAGES,
+            "retention_days": days if days is None or days < FOR_EVER else None,
+            "validator": FORM,
+        },
+        "Kept messages",
+        where,
+        detail="for ever" if days is None else f"{days} days",
+        field_where={"retention_days": where},
+    )
+    return History(messages, _credential(builder, bool(section.get("users", True)), where))
+
+
+def _credential(builder: Builder, users: bool, where: Where) -> Address:
+    """n8n's "values" would log in at the database `admin`, needs a login and can't be told to give up soon: so an
+    address it is, made of what the resources give out.
+    """
+    return credentials.credential(
+        builder,
+        NAME,
+        "mongoDb",
+        {
+            "configurationType": "connectionString",
+            "connectionString": _user(builder, where) if users else _without_user(builder),
+            "database": builder.ref(DATABASE, NAME, "name"),
+        },
+        title=f"{builder.title}: history",
+        label="Login for the history",
+        where=where,
+    )
+
+
+def _user(builder: Builder, where: Where) -> Json:
+    password = builder.generated(USER_SECRET)
+    database = builder.ref(DATABASE, NAME, "name")
+    builder.add(
+        builder.address(USER, "n8n"),
+        {"database": database, "user": object_name(builder.owner, "h"), "password": password},
+        "Login to the history",
+        where,
+    )
+    return _address(builder, (builder.ref(USER, "n8n", "user"), ":", password, "@"), ("&authSource=", database))
+
+
+def _without_user(builder: Builder) -> Json:
+    """Where the server gives out no logins: the address that a person stored, else one without a login."""
+    version = builder.context.secret_versions.get(OWN_LOGIN)
+    return {"$secret": OWN_LOGIN, "version": version} if version else _address(builder, (), ())
+
+
+def _address(builder: Builder, login: tuple[Json, ...], source: tuple[Json, ...]) -> Json:
+    hosts, options = builder.ref(DATABASE, NAME, "hosts"), builder.ref(DATABASE, NAME, "options")
+    return join("mongodb://", *login, hosts, "/?", _PATIENCE, options, *source)
