@@ -31,21 +31,30 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`why` is for people who run the tenant, never for its customers. `until` is when a warning ends, in seconds."""
+    """`why` is for people who run the tenant, never for its customers. Times are seconds since the epoch.
+
+    `until` is when a warning ends; `since` when the payment was due that failed, kept by the suspension that follows.
+    """
 
     state: State
     why: str = ""
     until: float | None = None
+    since: float | None = None
 
     def at(self, now: float) -> Standing:
         """What it is worth at a moment: a warning whose time is up is a suspension."""
         if self.state is State.WARNED and self.until is not None and now >= self.until:
-            return Standing(State.SUSPENDED, self.why)
+            return Standing(State.SUSPENDED, self.why, since=self.since)
         return self
 
     def tree(self) -> dict[str, Json]:
-        """The fields of a row: `until` as a text of whole seconds in UTC, "" for none."""
-        return {"state": self.state.value, "why": self.why, "until": moment(self.until)}
+        """The fields of a row: times as texts of whole seconds in UTC, "" for none."""
+        return {
+            "state": self.state.value,
+            "why": self.why,
+            "until": moment(self.until),
+            "since": moment(self.since),
+        }
 
 
 GOOD = Standing(State.ACTIVE)
@@ -68,7 +77,8 @@ def standing_of(
 ) -> Standing:
     """The standing that follows from a subscription's outputs (`status`); None where there is no subscription.
 
-    `past_due_since` is when the payment was due that failed; None takes `now`. A status nobody knows yet suspends
+    `past_due_since` is when the payment was due that failed; None takes `now`. Give the `since` that is written down
+    where it is earlier: the next period begins while the first is still unpaid. A status nobody knows yet suspends
     nobody. A trial is active until it ends; without a card Stripe pauses it then.
     """
     status = str(subscription.get("status", "")) if subscription else ""
@@ -81,4 +91,4 @@ def standing_of(
     since = int(now if past_due_since is None else past_due_since)
     day = datetime.fromtimestamp(since, UTC)
     why = f"a payment is due since {day.day} {day:%b %Y}"
-    return Standing(State.WARNED, why, since + past_due_days * DAY).at(now)
+    return Standing(State.WARNED, why, since + past_due_days * DAY, since).at(now)

@@ -22,6 +22,27 @@ create or replace function :"schema".current_tenant() returns text
   return (select tenant_uid from :"schema".seats where role_name = session_user);
 revoke all on function :"schema".current_tenant() from public;
 
+-- Whether a tenant is served (no row: it is). temoctl writes it; tenants' roles read their own row and write none.
+-- `since` is when the payment was due that failed, `until` when a warning ends. `why` isn't meant for customers.
+create table if not exists :"schema".standings (
+  tenant_uid text primary key,
+  state      text not null default 'active' check (state in ('active', 'warned', 'suspended')),
+  why        text not null default '',
+  since      timestamptz,
+  until      timestamptz,
+  source     text not null default 'apply',
+  updated_at timestamptz not null default now()
+);
+
+-- What it is worth now: a warning whose time is up is a suspension, whether or not anybody has come to write it.
+create or replace function :"schema".current_standing() returns text
+  language sql stable security definer set search_path = pg_catalog, pg_temp
+  return coalesce(
+    (select case when state = 'warned' and until <= now() then 'suspended' else state end
+     from :"schema".standings where tenant_uid = :"schema".current_tenant()),
+    'active');
+revoke all on function :"schema".current_standing() from public;
+
 -- One conversation of one customer on one channel.
 create table if not exists :"schema".wa_sessions (
   tenant_uid      text not null default :"schema".current_tenant(),
@@ -35,6 +56,8 @@ create table if not exists :"schema".wa_sessions (
   last_message_at timestamptz not null default now(),
   primary key (tenant_uid, channel, chat_id)
 );
+-- When this customer was last told that nobody answers for now.
+alter table :"schema".wa_sessions add column if not exists noticed_at timestamptz;
 
 -- Messages in and out, by trace id: one row each however often a message is delivered.
 create table if not exists :"schema".wa_buffer_messages (
@@ -73,6 +96,7 @@ create table if not exists :"schema".sessions_statuses (
 alter table :"schema".wa_sessions enable row level security;
 alter table :"schema".wa_buffer_messages enable row level security;
 alter table :"schema".sessions_statuses enable row level security;
+alter table :"schema".standings enable row level security;
 
 drop policy if exists own_tenant on :"schema".wa_sessions;
 create policy own_tenant on :"schema".wa_sessions
@@ -86,3 +110,6 @@ drop policy if exists own_tenant on :"schema".sessions_statuses;
 create policy own_tenant on :"schema".sessions_statuses
   using (tenant_uid = (select :"schema".current_tenant()))
   with check (tenant_uid = (select :"schema".current_tenant()));
+drop policy if exists own_tenant on :"schema".standings;
+create policy own_tenant on :"schema".standings for select
+  using (tenant_uid = (select :"schema".current_tenant()));

@@ -240,6 +240,14 @@ def _databases(owner: Owner, root: Path, menu: str, version: int) -> list[Desire
         _desired(schema, {**names, "password": password("supabase/knowledge-role")}),
         _desired(at("supabase", "seat", "sessions"), {**seat, "password": password("supabase/sessions-role")}),
         _desired(
+            at("supabase", "standing", "service"),
+            {
+                "sessions": ref(sessions, "schema"),
+                "tenant_uid": owner.uid,
+                "state": "active" if version == 1 else "suspended",
+            },
+        ),
+        _desired(
             at("supabase", "table", "products-catalogue"),
             {**table, "title": "Catalogue", "group": "products", "options": {}, **file},
         ),

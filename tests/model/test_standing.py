@@ -36,7 +36,7 @@ def test_a_late_payment_warns_for_the_days_configured() -> None:
     assert (first.state, first.until) == (State.WARNED, DUE + 7 * DAY)
     assert standing("past_due", now=DUE + 7 * DAY - 1) == first, "the same on every day of it"
     after = standing("past_due", now=DUE + 7 * DAY)
-    assert (after.state, after.why, after.until) == (State.SUSPENDED, first.why, None)
+    assert (after.state, after.why, after.until, after.since) == (State.SUSPENDED, first.why, None, DUE)
     assert first.at(DUE + 8 * DAY) == after
     assert standing("past_due", days=0).state is State.SUSPENDED
 
@@ -50,7 +50,8 @@ def test_as_a_row() -> None:
         "state": "warned",
         "why": "a payment is due since 21 Sep 2026",
         "until": "2026-09-28T14:13:20Z",
+        "since": "2026-09-21T14:13:20Z",
     }
-    assert GOOD.tree() == {"state": "active", "why": "", "until": ""}
+    assert GOOD.tree() == {"state": "active", "why": "", "until": "", "since": ""}
     assert seconds_of(moment(DUE)) == DUE
     assert seconds_of("") is None

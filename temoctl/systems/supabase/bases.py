@@ -20,12 +20,14 @@ from temoctl.systems.supabase.rights import (
 )
 from temoctl.systems.supabase.sql import (
     READER_SETTINGS,
-    SEAT_RIGHTS,
     SEAT_SETTINGS,
+    SEATS_MAY,
     SESSION_TABLES,
+    STANDINGS,
     BaseChange,
     SeatChange,
     SessionsChange,
+    StandingChange,
     is_ours,
     refuse_foreign,
 )
@@ -107,11 +109,13 @@ async def put_sessions(connection: Connection, change: SessionsChange) -> None:
     names = {"schema": change.schema, "group": change.schema}
     await shut_out(connection, "SCHEMA", (change.schema,), but=change.schema)
     await run(connection, "GRANT USAGE ON SCHEMA {schema} TO {group}", **names)
-    await run(connection, "GRANT EXECUTE ON FUNCTION {schema}.current_tenant() TO {group}", **names)
-    for table in SESSION_TABLES:
+    for function in ("current_tenant", "current_standing"):
+        await run(connection, f"GRANT EXECUTE ON FUNCTION {{schema}}.{function}() TO {{group}}", **names)
+    for table, rights in SEATS_MAY.items():
         await shut_out(connection, "TABLE", (change.schema, table), but=change.schema)
-        rights = f"GRANT {', '.join(SEAT_RIGHTS)} ON {{schema}}.{{table}} TO {{group}}"
-        await run(connection, rights, **names, table=table)
+        await run(connection, "REVOKE ALL ON {schema}.{table} FROM {group}", **names, table=table)
+        grant = f"GRANT {', '.join(rights)} ON {{schema}}.{{table}} TO {{group}}"
+        await run(connection, grant, **names, table=table)
     await let_in(connection, change.schema)
 
 
@@ -165,3 +169,21 @@ async def _drop_rows(connection: Connection, sessions: str, role: str, tenant_ui
         await connection.execute(statement.format(sql.Identifier(sessions, table)), [tenant_uid])
     statement = sql.SQL("delete from {} where role_name = %s or tenant_uid = %s")
     await connection.execute(statement.format(sql.Identifier(sessions, "seats")), [role, tenant_uid])
+
+
+async def put_standing(connection: Connection, change: StandingChange) -> None:
+    row = change.row
+    statement = sql.SQL(
+        "insert into {} (tenant_uid, state, why, until, since, source)"
+        " values (%s, %s, %s, nullif(%s, '')::timestamptz, nullif(%s, '')::timestamptz, %s)"
+        " on conflict (tenant_uid) do update set state = excluded.state, why = excluded.why, until = excluded.until,"
+        " since = excluded.since, source = excluded.source, updated_at = now()"
+    ).format(sql.Identifier(change.sessions, STANDINGS))
+    await connection.execute(statement, [change.tenant_uid, row.state, row.why, row.until, row.since, row.source])
+
+
+async def drop_standing(connection: Connection, sessions: str, tenant_uid: str) -> None:
+    """Nothing where the sessions themselves are gone."""
+    if await comment_of(connection, schema=sessions) is not None:
+        statement = sql.SQL("delete from {} where tenant_uid = %s").format(sql.Identifier(sessions, STANDINGS))
+        await connection.execute(statement, [tenant_uid])

@@ -11,7 +11,7 @@ from typing import Any
 from psycopg import sql
 
 from temoctl.systems.supabase.connection import Connection
-from temoctl.systems.supabase.sql import Catalogue, Look, RoleRow, SchemaRow, TableRow
+from temoctl.systems.supabase.sql import STANDINGS, Catalogue, Look, RoleRow, SchemaRow, StandingRow, TableRow
 
 _OWNED = r"or substring(d.description from '^temo:([a-z0-9]+\.[a-z0-9]+)\.') = any(%(owners)s)"
 """The owner inside a comment, as "installation.uid". Left out where nobody's is asked for: then names are indexed."""
@@ -69,7 +69,9 @@ async def look(connection: Connection, want: Look) -> Catalogue:
     for name in sorted(want.seats):
         if any(table.schema == name and table.name == "seats" for table in tables):
             seats[name] = await _seats(connection, name)
-    return Catalogue({one.name: one for one in schemas}, {one.name: one for one in roles}, tuple(tables), seats)
+    standings = await _standings(connection, want) if want.standings or want.owners else {}
+    by_name = {one.name: one for one in roles}
+    return Catalogue({one.name: one for one in schemas}, by_name, tuple(tables), seats, standings)
 
 
 async def _rows(connection: Connection, query: str, asked: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -86,6 +88,35 @@ async def _seats(connection: Connection, sessions: str) -> dict[str, str]:
     query = sql.SQL("select role_name::text, tenant_uid from {}").format(sql.Identifier(sessions, "seats"))
     cursor = await connection.execute(query)
     return dict(await cursor.fetchall())
+
+
+_SESSIONS = """
+select n.nspname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relname = %(table)s and c.relkind = 'r'
+  and (n.nspname = any(%(schemas)s)
+       or substring(n.nspname from '^temo_([a-z0-9]{10})_[a-z0-9]{16}_sessions$') = any(%(installations)s))
+"""
+_WHOLE_SECONDS = 'YYYY-MM-DD"T"HH24:MI:SS"Z"'
+
+
+async def _standings(connection: Connection, want: Look) -> dict[tuple[str, str], StandingRow]:
+    """Rows carry no comment: whose they are, the tenant's uid says."""
+    asked = {
+        "table": STANDINGS,
+        "schemas": [schema for schema, _ in want.standings],
+        "installations": [owner.installation for owner in want.owners],
+    }
+    uids = sorted({uid for _, uid in want.standings} | {owner.uid for owner in want.owners})
+    cursor = await connection.execute(_SESSIONS.encode(), asked)
+    found: dict[tuple[str, str], StandingRow] = {}
+    for (schema,) in await cursor.fetchall():
+        query = sql.SQL(
+            "select tenant_uid, state, why, coalesce(to_char(until at time zone 'utc', {at}), ''),"
+            " coalesce(to_char(since at time zone 'utc', {at}), ''), source from {table} where tenant_uid = any(%s)"
+        ).format(table=sql.Identifier(schema, STANDINGS), at=sql.Literal(_WHOLE_SECONDS))
+        rows = await (await connection.execute(query, [uids])).fetchall()
+        found |= {(schema, row[0]): StandingRow(*row[1:]) for row in rows}
+    return found
 
 
 async def identity(connection: Connection) -> str:

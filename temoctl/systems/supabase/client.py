@@ -19,6 +19,7 @@ from temoctl.systems.supabase.sql import (
     SeatChange,
     SeatReport,
     SessionsChange,
+    StandingChange,
     TableLoad,
     TableNote,
 )
@@ -74,6 +75,12 @@ class PostgresSql:
         await self._database.change(
             permit, lambda connection: bases.drop_seat(connection, sessions, role, tenant_uid, marker)
         )
+
+    async def put_standing(self, change: StandingChange, permit: Permit) -> None:
+        await self._database.change(permit, lambda connection: bases.put_standing(connection, change))
+
+    async def drop_standing(self, sessions: str, tenant_uid: str, permit: Permit) -> None:
+        await self._database.change(permit, lambda connection: bases.drop_standing(connection, sessions, tenant_uid))
 
     async def try_reader(self, login: Login, schema: str, neighbours: Sequence[str]) -> ReaderReport:
         async with self._slots.take():

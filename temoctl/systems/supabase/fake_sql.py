@@ -18,9 +18,10 @@ from temoctl.model.secret import Secret
 from temoctl.systems.supabase.sql import (
     READER_SETTINGS,
     ROW,
-    SEAT_RIGHTS,
     SEAT_SETTINGS,
+    SEATS_MAY,
     SESSION_TABLES,
+    STANDINGS,
     BaseChange,
     Catalogue,
     Effect,
@@ -33,6 +34,8 @@ from temoctl.systems.supabase.sql import (
     SeatChange,
     SeatReport,
     SessionsChange,
+    StandingChange,
+    StandingRow,
     TableLoad,
     TableNote,
     TableRow,
@@ -73,6 +76,7 @@ class FakeSchema:
     grants: set[str] = field(default_factory=set)
     tables: dict[str, FakeTable] = field(default_factory=dict)
     seats: dict[str, str] = field(default_factory=dict)
+    standings: dict[str, StandingRow] = field(default_factory=dict)
 
 
 async def at_once(name: str, apply: Callable[[], Any]) -> Any:
@@ -112,11 +116,19 @@ class FakeSql:
                 if schema in schemas or _wanted(name, table.comment, frozenset(), want)
             ]
             seats = {name: dict(self.schemas[name].seats) for name in want.seats if name in self.schemas}
+            uids = {owner.uid for owner in want.owners}
+            standings = {
+                (name, uid): row
+                for name, home in self.schemas.items()
+                for uid, row in home.standings.items()
+                if uid in uids or (name, uid) in want.standings
+            }
             return Catalogue(
                 {name: SchemaRow(name, one.comment, frozenset(one.grants)) for name, one in schemas.items()},
                 {name: _role_row(name, one) for name, one in roles.items()},
                 tuple(tables),
                 seats,
+                standings,
             )
 
     async def put_base(self, change: BaseChange, permit: Permit) -> None:
@@ -192,11 +204,11 @@ class FakeSql:
             schema.comment = change.comment
             schema.grants = {one for one in schema.grants if _strange(one)} | {f"{change.schema}=USAGE"}
             schema.tables.setdefault("seats", FakeTable(""))
-            for name in SESSION_TABLES:
+            for name, rights in SEATS_MAY.items():
                 table = schema.tables.setdefault(name, FakeTable(""))
                 table.guarded = True
                 kept = {one for one in table.grants if _strange(one)}
-                table.grants = kept | {f"{change.schema}={right}" for right in SEAT_RIGHTS}
+                table.grants = kept | {f"{change.schema}={right}" for right in rights}
 
         await self._change("put_sessions", permit, apply)
 
@@ -230,6 +242,22 @@ class FakeSql:
             self._drop_role(role)
 
         await self._change("drop_seat", permit, apply)
+
+    async def put_standing(self, change: StandingChange, permit: Permit) -> None:
+        def apply() -> None:
+            home = self.schemas.get(change.sessions)
+            if home is None or STANDINGS not in home.tables:
+                raise Refused("TEMO716", f"there are no standings in {change.sessions}", fix="apply platform first")
+            home.standings[change.tenant_uid] = change.row
+
+        await self._change("put_standing", permit, apply)
+
+    async def drop_standing(self, sessions: str, tenant_uid: str, permit: Permit) -> None:
+        def apply() -> None:
+            if sessions in self.schemas:
+                self.schemas[sessions].standings.pop(tenant_uid, None)
+
+        await self._change("drop_standing", permit, apply)
 
     async def try_reader(self, login: Login, schema: str, neighbours: Sequence[str]) -> ReaderReport:
         async with self._slots.take():

@@ -1,4 +1,4 @@
-"""The six kinds of objects temoctl keeps in Supabase/PostgreSQL, as data. Must not import psycopg or httpx.
+"""The seven kinds of objects temoctl keeps in Supabase/PostgreSQL, as data. Must not import psycopg or httpx.
 
 `access` and `structure` are fields no blueprint writes: `normalise` gives them their right value, and observing says
 what is wrong with rights and tables, so that what somebody changed by hand shows as drift and is put right.
@@ -32,6 +32,10 @@ def _table(props: Props) -> Props:
 
 def _sessions(props: Props) -> Props:
     return {"structure": AS_MADE, **props}
+
+
+def _standing(props: Props) -> Props:
+    return {"why": "", "until": "", "since": "", **props}
 
 
 def _file(props: Props) -> Props:
@@ -87,6 +91,15 @@ KINDS: Mapping[str, Kind] = {
             reversible=False,
             data=True,
             normalise=_with_access,
+        ),
+        Kind(
+            SYSTEM,
+            "standing",
+            "service",
+            Identity.CHOSEN,
+            immutable=frozenset({"sessions", "tenant_uid"}),
+            impact={"state": Impact.CUSTOMERS},
+            normalise=_standing,
         ),
         Kind(
             SYSTEM,

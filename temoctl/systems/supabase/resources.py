@@ -31,6 +31,7 @@ from temoctl.systems.supabase.schemas import SchemaRoom
 from temoctl.systems.supabase.sessions import SeatRoom, SessionsRoom
 from temoctl.systems.supabase.settings import SupabaseSettings
 from temoctl.systems.supabase.sql import Look, Sql
+from temoctl.systems.supabase.standings import StandingRoom
 from temoctl.systems.supabase.storage import StorageRoom
 from temoctl.systems.supabase.storage_client import StorageApi
 from temoctl.systems.supabase.tables import TableRoom
@@ -61,6 +62,7 @@ class SupabaseSystem:
                 {
                     "sessions": SessionsRoom(sessions, host=n8n_host, port=n8n_port),
                     "seat": SeatRoom(sessions, host=n8n_host, port=n8n_port),
+                    "standing": StandingRoom(sessions),
                 },
             ),
         )
@@ -169,19 +171,21 @@ _LOOKED = {
     "table": "no table of that name or marker is in the catalogue",
     "sessions": "neither a schema nor a role of that name is in the catalogue",
     "seat": "neither a role nor a seat of that name is in the catalogue",
+    "standing": "no table of standings has a row of that tenant",
     "bucket": "the list of all buckets doesn't show it",
     "file": "the list of the bucket doesn't show it",
 }
 
 
 def _together(wanted: Iterable[Look], start: Look) -> Look:
-    schemas, roles, owners, seats = set(start.schemas), set(start.roles), set(start.owners), set(start.seats)
-    for one in wanted:
-        schemas |= one.schemas
-        roles |= one.roles
-        owners |= one.owners
-        seats |= one.seats
-    return Look(frozenset(schemas), frozenset(roles), frozenset(owners), frozenset(seats))
+    all_of = [start, *wanted]
+    return Look(
+        schemas=frozenset().union(*(one.schemas for one in all_of)),
+        roles=frozenset().union(*(one.roles for one in all_of)),
+        owners=frozenset().union(*(one.owners for one in all_of)),
+        seats=frozenset().union(*(one.seats for one in all_of)),
+        standings=frozenset().union(*(one.standings for one in all_of)),
+    )
 
 
 def connect(settings: SupabaseSettings, context: Context) -> System:

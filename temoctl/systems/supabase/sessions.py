@@ -16,9 +16,8 @@ from temoctl.systems.supabase.notes import read_note, write_note
 from temoctl.systems.supabase.room import Tenants, excess, in_words, not_ours, text
 from temoctl.systems.supabase.schemas import role_faults
 from temoctl.systems.supabase.sql import (
-    SEAT_RIGHTS,
     SEAT_SETTINGS,
-    SESSION_TABLES,
+    SEATS_MAY,
     Catalogue,
     Login,
     Look,
@@ -116,16 +115,16 @@ def _wrong(schema: SchemaRow | None, seen: Catalogue) -> list[str]:
     if schema is None:
         return ["the schema is missing"]
     tables = {table.name: table for table in seen.tables if table.schema == schema.name}
-    wrong = [f"the table {name} is missing" for name in ("seats", *SESSION_TABLES) if name not in tables]
+    wrong = [f"the table {name} is missing" for name in ("seats", *SEATS_MAY) if name not in tables]
     group = schema.name
     if f"{group}=USAGE" not in schema.grants:
         wrong.append("tenants may not enter the schema")
     wrong += [in_words(grant) for grant in excess(schema.grants, {f"{group}=USAGE"})]
-    for name in SESSION_TABLES:
+    for name, rights in SEATS_MAY.items():
         table = tables.get(name)
         if table is None:
             continue
-        allowed = {f"{group}={right}" for right in SEAT_RIGHTS}
+        allowed = {f"{group}={right}" for right in rights}
         if not table.guarded:
             wrong.append(f"row-level security of {name} is off")
         if not allowed <= table.grants:

@@ -30,6 +30,9 @@ SEAT_SETTINGS: Mapping[str, str] = {
 }
 SESSION_TABLES = ("wa_sessions", "wa_buffer_messages", "sessions_statuses")
 SEAT_RIGHTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
+STANDINGS = "standings"
+SEATS_MAY: Mapping[str, Sequence[str]] = {**dict.fromkeys(SESSION_TABLES, SEAT_RIGHTS), STANDINGS: ("SELECT",)}
+"""What tenants' logins may do in each table of the sessions; their rows are theirs alone in all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,26 +89,40 @@ class TableRow:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingRow:
+    """Whether a tenant is served. Times are texts of whole seconds in UTC, "" for none; `source` is who wrote it."""
+
+    state: str
+    why: str = ""
+    until: str = ""
+    since: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What to read, in one go: things by name, and everything marked as belonging to one of `owners`.
 
-    `seats` names sessions schemas whose seats are wanted.
+    `seats` names sessions schemas whose seats are wanted; `standings` are (sessions schema, tenant uid). Owners'
+    standings are read in whatever sessions there are.
     """
 
     schemas: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
     owners: frozenset[Owner] = frozenset()
     seats: frozenset[str] = frozenset()
+    standings: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What there is. `seats` maps a sessions schema to {role: tenant uid}."""
+    """What there is. `seats` maps a sessions schema to {role: tenant uid}, `standings` (schema, tenant uid) to rows."""
 
     schemas: Mapping[str, SchemaRow] = field(default_factory=dict)
     roles: Mapping[str, RoleRow] = field(default_factory=dict)
     tables: tuple[TableRow, ...] = ()
     seats: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    standings: Mapping[tuple[str, str], StandingRow] = field(default_factory=dict)
 
     def named(self) -> list[tuple[str, str]]:
         """(name, comment) of every role and schema; a schema comes after the role of its name."""
@@ -174,6 +191,15 @@ class SeatChange:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingChange:
+    """Write whether one tenant is served."""
+
+    sessions: str
+    tenant_uid: str
+    row: StandingRow
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """A tenant's own login, for probes."""
 
@@ -237,6 +263,10 @@ class Sql(Protocol):
     async def put_seat(self, change: SeatChange, permit: Permit) -> None: ...
 
     async def drop_seat(self, sessions: str, role: str, tenant_uid: str, marker: Marker, permit: Permit) -> None: ...
+
+    async def put_standing(self, change: StandingChange, permit: Permit) -> None: ...
+
+    async def drop_standing(self, sessions: str, tenant_uid: str, permit: Permit) -> None: ...
 
     async def try_reader(self, login: Login, schema: str, neighbours: Sequence[str]) -> ReaderReport: ...
 

@@ -19,6 +19,8 @@ WRITES = frozenset(
         "drop_sessions",
         "put_seat",
         "drop_seat",
+        "put_standing",
+        "drop_standing",
     }
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -11,6 +11,7 @@ from psycopg import sql
 from temoctl.engine.clock import SystemClock, VirtualClock
 from temoctl.engine.protocol import System
 from temoctl.engine.throttle import Throttle
+from temoctl.model.identity import object_name
 from temoctl.model.resource import Observed
 from temoctl.model.secret import Secret
 from temoctl.systemdata.embedded import Server
@@ -20,6 +21,7 @@ from temoctl.systems.supabase.client import PostgresSql
 from temoctl.systems.supabase.fake import FakeStorage
 from temoctl.systems.supabase.fake_sql import FakeRole, FakeSchema, FakeSql, FakeTable
 from temoctl.systems.supabase.resources import SupabaseSystem
+from temoctl.systems.supabase.sql import StandingRow
 from temoctl.systems.supabase.storage_client import StorageApi
 from tests.conformance.rig import Sample
 from tests.systems.supabase.faulty import FaultySql
@@ -110,6 +112,9 @@ class FakeRig(BaseRig):
                 self.sessions.inner.schemas[name].tables["wa_sessions"].guarded = False
             case "seat":
                 self.sessions.inner.schemas[observed.props["sessions"]].seats.clear()
+            case "standing":
+                rows = self.sessions.inner.schemas[observed.props["sessions"]].standings
+                rows[OWNER.uid] = replace(rows[OWNER.uid], state="suspended")
 
     async def intrude(self, sample: Sample) -> None:
         props = sample.props
@@ -123,6 +128,8 @@ class FakeRig(BaseRig):
                 self.sessions.inner.schemas[props["schema"]] = FakeSchema("")
             case "seat":
                 self.sessions.inner.roles[props["role"]] = FakeRole("")
+            case "standing":
+                next(iter(self.sessions.inner.schemas.values())).standings["somebody"] = StandingRow("suspended")
 
 
 async def fake_rig() -> FakeRig:
@@ -199,6 +206,9 @@ class PostgresRig(BaseRig):
                 self.run("sessions", "alter table {t} disable row level security", t=f"{name}.wa_sessions")
             case "seat":
                 self.run("sessions", "delete from {t}", t=f"{observed.props['sessions']}.seats")
+            case "standing":
+                place = f"{observed.props['sessions']}.standings"
+                self.run("sessions", "update {t} set state = 'suspended'", t=place)
 
     async def intrude(self, sample: Sample) -> None:
         props = sample.props
@@ -213,6 +223,9 @@ class PostgresRig(BaseRig):
                 self.run("sessions", "create schema {s}", s=props["schema"])
             case "seat":
                 self.run("sessions", "create role {r}", r=props["role"])
+            case "standing":
+                place = f"{object_name(OWNER, 'sessions')}.standings"
+                self.run("sessions", "insert into {t} (tenant_uid, state) values ('somebody', 'suspended')", t=place)
 
 
 async def postgres_rig(databases: Databases) -> PostgresRig:

@@ -62,6 +62,18 @@ SEAT = Sample(
     {**_SEAT, "password": _password("supabase/sessions-role", 2)},
     {"supabase/sessions-role": PASSWORD},
 )
+_STANDING: Props = {"sessions": ref(address("sessions", "shared"), "schema"), "tenant_uid": OWNER.uid}
+STANDING = Sample(
+    address("standing", "service"),
+    {**_STANDING, "state": "active", "why": "", "until": "", "since": ""},
+    {
+        **_STANDING,
+        "state": "warned",
+        "why": "a payment is due since 21 Sep 2026",
+        "until": "2026-09-28T14:13:20Z",
+        "since": "2026-09-21T14:13:20Z",
+    },
+)
 TABLE = Sample(
     address("table", "products-catalogue"),
     {**_TABLE, "title": "Catalogue", **_file("menu.csv")},
@@ -81,5 +93,5 @@ FILE = Sample(
     },
 )
 
-SQL_SAMPLES = (SESSIONS, SCHEMA, SEAT, TABLE)
+SQL_SAMPLES = (SESSIONS, SCHEMA, SEAT, STANDING, TABLE)
 STORAGE_SAMPLES = (BUCKET, FILE)
