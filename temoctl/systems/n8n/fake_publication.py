@@ -217,6 +217,9 @@ class Publication:
             case "postgres":  # nobody gave a way to try: what is written down is all that can be judged
                 lacking = [key for key in ("host", "database", "user", "password") if not data.get(key)]
                 return f"missing {lacking[0]}" if lacking else None
+            case "mongoDb":  # as above
+                address = str(data.get("connectionString", ""))
+                return None if address.startswith("mongodb") and data.get("database") else "Invalid scheme"
             case _:
                 return "No testing function found for this credential."
 

@@ -30,7 +30,7 @@ from temoctl.systems.n8n.workflows import (
     telegram_webhooks,
 )
 
-TESTED = frozenset({"telegramApi", "postgres", "openAiApi", "supabaseApi"})
+TESTED = frozenset({"telegramApi", "postgres", "mongoDb", "openAiApi", "supabaseApi"})
 """Credential types whose test n8n has and that temoctl uses; for others its answer would prove nothing."""
 
 WITNESSED = frozenset({"telegramApi"})

@@ -96,7 +96,7 @@ async def _credentials(talk: Transcript, bot_api: str) -> None:
         {"name": "n" * 129, "type": "telegramApi", "data": {}},
     ):
         await talk.say("POST", "/credentials", body)
-    for kind in ("telegramApi", "postgres", "openAiApi", "nopeApi"):
+    for kind in ("telegramApi", "postgres", "mongoDb", "openAiApi", "nopeApi"):
         await talk.say("GET", f"/credentials/schema/{kind}")
     await talk.say("DELETE", f"/credentials/{made['id']}")
     for method, path in (

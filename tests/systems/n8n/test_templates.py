@@ -31,6 +31,8 @@ VALUES: dict[str, Any] = {
     "currency": "EUR",
     "channel": "telegram",
     "history_days": 30,
+    "history": True,
+    "history_collection": "messages",
     "knowledge_schema": "temo_k",
     "sessions_schema": "temo_s",
     "webhook_id": "3b0d6a3e-8a55-5a44-9c6e-0f6f4f0c8d01",
@@ -43,7 +45,7 @@ VALUES: dict[str, Any] = {
     "llm_url": "https://llm.example/v1",
     "llm_model": FreeText("model-1"),
 }
-for _name in ("telegram", "knowledge", "sessions", "llm"):
+for _name in ("telegram", "knowledge", "sessions", "history", "llm"):
     VALUES |= {f"credential_{_name}": f"{_name}-id", f"credential_{_name}_name": _name}
 
 
@@ -98,7 +100,7 @@ def test_no_placeholder_is_left_and_no_word_of_a_tenant_is_code(name: str) -> No
 
 def test_the_core_holds_no_tenants_credential_and_the_ingress_no_database() -> None:
     assert set(credential_ids(filled("core.json")["nodes"])) == {"llm-id"}
-    assert set(credential_ids(filled("tenant.json")["nodes"])) == {"knowledge-id", "sessions-id"}
+    assert set(credential_ids(filled("tenant.json")["nodes"])) == {"knowledge-id", "sessions-id", "history-id"}
     assert set(credential_ids(filled("telegram-ingress.json")["nodes"])) == {"telegram-id"}
 
 
@@ -114,6 +116,21 @@ def test_customers_words_reach_sql_only_as_parameters() -> None:
     for node in queries:
         assert "$json" not in node["parameters"]["query"]
         assert node["parameters"]["options"]["queryReplacement"].startswith("={{ [")
+
+
+def test_customers_words_reach_mongodb_only_as_values() -> None:
+    nodes = {node["name"]: node["parameters"] for node in filled("tenant.json")["nodes"]}
+    assert not nodes["History"]["query"].startswith("=") and "{{" not in nodes["History"]["query"]
+    assert nodes["History"]["queryParameters"].startswith("={{ [")
+    assert not [one for one in leaves(nodes["Remember history"]) if isinstance(one, str) and one.startswith("=")]
+
+
+def test_a_message_is_written_under_a_key_of_its_own_however_often_it_comes() -> None:
+    nodes = {node["name"]: node["parameters"] for node in filled("tenant.json")["nodes"]}
+    assert nodes["Remember history"]["operation"] == "update" and nodes["Remember history"]["upsert"] is True
+    assert nodes["Remember history"]["updateKey"] == "_id"
+    [key] = nodes["Message keys"]["assignments"]["assignments"]
+    assert all(part in key["value"] for part in ("session", "trace", "role", "sha256"))
 
 
 def test_queries_follow_the_list_of_tables() -> None:
