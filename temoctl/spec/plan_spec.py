@@ -72,6 +72,9 @@ class PlanSpec(SpecModel):
     price: Annotated[dict[Currency, Amount], Field(min_length=1)]
     interval: Literal["month", "year"] = "month"
     trial_days: Annotated[Count, Field(le=365)] = 0
+    reprice: Flag = Field(
+        default=False, description="true: a changed price is for existing subscriptions too, not only for new ones."
+    )
     limits: PlanLimits
     features: PlanFeatures = PlanFeatures()
     sla: Sla

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from temoctl.model.diagnostic import Diagnostic, Where
 from temoctl.model.value import digest
-from temoctl.spec.fields import Flag, Language, Line, Short, SpecModel, TimeZone, Url, wrong
+from temoctl.spec.fields import Count, Flag, Language, Line, Short, SpecModel, TimeZone, Url, wrong
 from temoctl.spec.positions import Positions
 from temoctl.spec.secret_source import SecretSource
 from temoctl.spec.source import Source
@@ -64,12 +64,21 @@ class Shared(SpecModel):
     llm: LanguageModel | None = None
 
 
+class Billing(SpecModel):
+    """How patient the platform is with payments that failed."""
+
+    past_due_days: Annotated[Count, Field(le=365)] = Field(
+        default=7, description="Days that a tenant is still served while a payment is due; then it is suspended."
+    )
+
+
 class Defaults(SpecModel):
     """What tenants get that don't say it themselves."""
 
     language: Language | None = None
     time_zone: TimeZone | None = None
     tone: Line | None = None
+    billing: Billing = Billing()
 
 
 class CallLimits(TypedDict, total=False):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from temoctl.spec.plan_spec import PlanSpec
 from temoctl.spec.policy import downgrade_problems, excesses
 from temoctl.spec.project import Project
 from tests.spec.conftest import GOOD, place
@@ -82,3 +83,11 @@ def test_prices(load: Callable[..., Project], currency: str, cost: str) -> None:
     assert str(project.plans["START"].cost(currency)) == cost
     assert project.plans["START"].cost("GBP") is None
     assert excesses(project.tenants["aurora"], project.plans["START"], {}) == []
+
+
+def test_a_changed_price_is_for_new_subscriptions_unless_the_plan_says_so(load: Callable[..., Project]) -> None:
+    before = load().plans["START"]
+    assert before.reprice is False
+    after = PlanSpec.model_validate({**before.model_dump(mode="json"), "reprice": True})
+    assert after.reprice is True
+    assert after.digest != before.digest, "a plan made before asks again"
