@@ -69,7 +69,8 @@ async def _list(session: Session, tenants: tuple[str, ...]) -> None:
     from temoctl.render.tables import table
 
     rows = [(str(one.address), f"{one.label} {one.detail}".strip(), one.ref) for one in records]
-    page = table(("ADDRESS", "WHAT", "ID THERE"), rows, cells=session.console.cells, empty="Nothing is on record.")
+    headings, empty = ("ADDRESS", "WHAT", "ID THERE"), "Nothing is on record."
+    page = table(headings, rows, cells=session.console.cells, empty=empty, whole=(0,))
     return session.console.show(page)
 
 

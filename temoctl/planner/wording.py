@@ -68,6 +68,7 @@ def words(finding: Finding, reason: Reason, mode: Mode) -> Words:
 
 
 def _because(finding: Finding, reason: Reason, mode: Mode) -> str:
+    seen = finding.views.seen
     match reason:
         case Reason.CHANGED:
             return _changed(finding)
@@ -75,7 +76,8 @@ def _because(finding: Finding, reason: Reason, mode: Mode) -> str:
             return f"{listed(finding.forced_by)} can't be changed on what is there, so it is made anew"
         case Reason.FOUND:
             tail = f"; {_fields(finding.changes)} must be set again" if finding.changes else ""
-            return f"it is there and carries our mark, but isn't on record{tail}"
+            mark = " and carries our mark" if seen.marker is not None else ""
+            return f"it is there{mark}, but isn't on record{tail}"
         case Reason.RECORD_BEHIND:
             return _behind(finding)
         case Reason.REMOVED:

@@ -18,6 +18,8 @@ from temoctl.render.text import count, cut, duration, pad, safe
 from temoctl.render.words import WORD, command_for, noun
 
 _LISTED = 40
+SPENT = frozenset({"TEMO413", "TEMO414", "TEMO611", "TEMO613"})
+"""Refusals after which the same plan file can't be used any more: expired, stale, carried out, of an earlier tenant."""
 
 
 def result_page(
@@ -157,8 +159,11 @@ def _going_on(page: Page, troubled: list[RunResult], mode: Mode, everyone: bool,
     elif any(one.failed or one.not_tried or one.stopped for one in troubled):
         page.line("Nothing is half-made.")
     verb = "destroy" if mode is Mode.DESTROY else "apply"
-    who = again or command_for([one.tenant for one in troubled], everyone)
-    page.line(f"Go on with: temoctl {verb} {who}")
+    who = command_for([one.tenant for one in troubled], everyone)
+    if again and any(found.code in SPENT for one in troubled for found in one.problems):
+        page.line(f"Make a new plan with: temoctl plan {who} --out {again}")
+    else:
+        page.line(f"Go on with: temoctl {verb} {again or who}")
 
 
 def result_tree(results: Sequence[RunResult]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def test_a_saved_plan_is_applied_once_and_only_while_it_is_fresh(temoctl: Temoct
     assert applied.code == 0, applied.out + applied.err
     again = temoctl.run("apply", file, "--yes")
     assert again.code == 1 and "TEMO611" in again.out + again.err
+    assert f"Make a new plan with: temoctl plan aurora --out {file}" in again.out
 
     spec = temoctl.root / "tenant_specs" / "aurora.yaml"
     spec.write_text(spec.read_text().replace("Coffee, cakes and tables", "Coffee and cakes"))

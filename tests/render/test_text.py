@@ -39,6 +39,15 @@ def test_a_table_is_cut_to_the_page() -> None:
     assert table(("A",), [], empty="None.").plain() == "None.\n"
 
 
+def test_what_people_copy_from_a_table_stays_whole() -> None:
+    address = "nordwind/supabase.table.products-catalogue"
+    page = table(("ADDRESS", "WHAT"), [(address, "y" * 100)], cells=60, whole=(0,))
+    assert address in page.plain()
+    assert all(cell_len(line.plain) <= 60 for line in page.lines)
+    narrow = table(("ADDRESS", "WHAT"), [(address, "y" * 100)], cells=30, whole=(0,))
+    assert all(cell_len(line.plain) <= 30 for line in narrow.lines)
+
+
 def test_small_words() -> None:
     assert [duration(s) for s in (0.44, 38, 125, 120, 11400)] == ["0.4 s", "38 s", "2 min 5 s", "2 min", "3 h 10 min"]
     assert [ago(s) for s in (1, 61, 7200, 90000)] == ["1 s ago", "1 min ago", "2 h ago", "1 day ago"]
