@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,11 +119,12 @@ def _address(thing: dict[str, Any]) -> str:
     return f"{thing['tenant']}/{thing['system']}.{marker.tail}"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> tuple[bool, str]:
+    """Play and print; returns whether something was wrong, and the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="temoctl-kill-") as folder:
         rounds = Rounds(Desk(Path(folder)), random.Random(given.seed))
         try:
@@ -131,10 +133,11 @@ def main() -> int:
                 rounds.play()
         finally:
             rounds.desk.run("sandbox", "stop")
-    counts = "  ".join(f"{name}={rounds.found[name]}" for name in ("leaks", "twins", "stuck", "not empty"))
-    print(f"kill -9: kills={rounds.kills} rounds={rounds.rounds} seed={given.seed}  {counts}")
-    return 1 if sum(rounds.found.values()) else 0
+    counts = ", ".join(f"{rounds.found[name]} {name}" for name in ("leaks", "twins", "stuck", "not empty"))
+    said = f"{rounds.kills} kills in {rounds.rounds} rounds: {counts}"
+    print(f"kill -9, seed {given.seed}: {said}", flush=True)
+    return bool(sum(rounds.found.values())), said
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main()[0])

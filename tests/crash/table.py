@@ -211,7 +211,8 @@ def show(tallies: Tallies, parts: Sequence[Part]) -> tuple[Tally, list[str]]:
     return own, unnoticed
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> tuple[bool, str]:
+    """Play and print; returns whether something was wrong, and the counts."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--part", choices=[part.name.lower() for part in Part], action="append")
@@ -221,9 +222,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own, unnoticed = show(run(parts, given.workers), parts)
     counts = ", ".join(f"{own.bad[wrong]} {wrong}" for wrong in WRONGS)
     caught = f"; {len(BROKEN) - len(unnoticed)} of {len(BROKEN)} broken variants caught" if Part.TOYS in parts else ""
-    print(f"crash table: {own.schedules} schedules in {time.monotonic() - begun:.0f} s: {counts}{caught}")
-    return 1 if own.caught or unnoticed else 0
+    said = f"{own.schedules} schedules: {counts}{caught}"
+    print(f"crash table, {time.monotonic() - begun:.0f} s: {said}", flush=True)
+    return bool(own.caught or unnoticed), said
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main()[0])
