@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg import AsyncRawCursor
+from psycopg.rows import dict_row
 
+from temoctl.assets import templates
 from temoctl.engine.protocol import Target, Verb
 from temoctl.model.errors import Conflict, Refused
 from temoctl.model.resource import Doubt, Presence
@@ -143,6 +147,52 @@ async def test_a_right_to_write_it_is_taken_back(real: PostgresRig) -> None:
     await acts.make_sessions()
     assert (await acts.see("sessions")).props["structure"] == "as made"
     assert (await real.system.read(target(acts))).props["state"] == "suspended", "rows stay"
+
+
+async def asked(rig: PostgresRig, acts: Acts, trace: str, chat: str = "7") -> dict[str, Any]:
+    """What the tenant's workflow learns of a conversation when a message comes."""
+    template = json.loads((templates() / "n8n" / "tenant.json").read_text())
+    (query,) = [one["parameters"]["query"] for one in template["nodes"] if one["name"] == "Conversation"]
+    connection = await login(rig, acts.seat, database="sessions")
+    try:
+        cursor = AsyncRawCursor(connection, row_factory=dict_row)
+        text = query.replace("[[ sessions_schema | ident ]]", f'"{acts.sessions}"')
+        await cursor.execute(text.encode(), ["telegram", chat, "Ann", "en", trace, "Hello"])
+        found = await cursor.fetchone()
+        assert found is not None
+        return found
+    finally:
+        await connection.close()
+
+
+@pytest.mark.postgres
+async def test_a_customer_is_given_notice_once_a_day_and_only_when_suspended(real: PostgresRig) -> None:
+    acts = await served(real, 1, "active")
+
+    async def notice(trace: str, chat: str = "7") -> tuple[str, bool]:
+        found = await asked(real, acts, trace, chat)
+        return found["standing"], found["notice"]
+
+    async def stand(state: str, **more: str) -> None:
+        await acts.do(Verb.UPDATE, "standing", "service", props(acts, state, **more))
+
+    def a_day_passes() -> None:
+        place = f"{acts.sessions}.wa_sessions"
+        real.run("sessions", "update {t} set noticed_at = noticed_at - interval '25 hours'", t=place)
+
+    assert await notice("a") == ("active", False)
+    await stand("warned", until="2999-01-01T00:00:00Z")
+    assert await notice("b") == ("warned", False)
+    await stand("suspended")
+    assert await notice("c") == ("suspended", True)
+    assert await notice("c") == ("suspended", False), "delivered again"
+    assert await notice("d") == ("suspended", False)
+    assert await notice("e", chat="8") == ("suspended", True), "a customer who writes for the first time"
+    a_day_passes()
+    assert await notice("f") == ("suspended", True)
+    await stand("active")
+    a_day_passes()
+    assert await notice("g") == ("active", False)
 
 
 @pytest.mark.postgres
