@@ -5,7 +5,7 @@ Adding a system changes nothing here. Must not know any system by name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -70,13 +70,18 @@ async def connect_systems(
     *,
     clock: Clock,
     wanted: bool,
+    only: Collection[str] = (),
     stack: AsyncExitStack,
 ) -> Connected:
-    """All configured systems, or every problem of all sections at once. Talks to none of them yet."""
+    """All configured systems, or every problem of all sections at once. Talks to none of them yet.
+
+    `only` leaves the others out, and whatever credentials they would need.
+    """
     connected = Connected(plugins())
     if not wanted:
         return connected
     settings, problems = settings_of(platform, connected.plugins)
+    settings = {name: one for name, one in settings.items() if not only or name in only}
     secrets: dict[str, dict[str, Secret]] = {}
     for name, one in settings.items():
         secrets[name] = {}

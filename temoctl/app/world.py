@@ -5,7 +5,7 @@ A use case gets a `World` and never opens anything itself; tests build one from 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,10 +77,11 @@ async def open_world(
     clock: Clock | None = None,
     ids: Ids | None = None,
     connect: bool = True,
+    only: Collection[str] = (),
     read_only: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[World]:
-    """The world of a place, closed again at the end. `connect` False opens SystemData only.
+    """The world of a place, closed again at the end. `connect` False opens SystemData only, `only` some systems.
 
     `read_only` is for those who look: the database itself refuses them every write but the listed operational ones.
     """
@@ -95,7 +96,14 @@ async def open_world(
         )
         recorded = await store.load(["platform"])
         connected = await connect_systems(
-            platform, credentials, store, recorded["platform"].uid, clock=clock, wanted=connect, stack=stack
+            platform,
+            credentials,
+            store,
+            recorded["platform"].uid,
+            clock=clock,
+            wanted=connect,
+            only=only,
+            stack=stack,
         )
         from temoctl import assets
 

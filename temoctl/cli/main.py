@@ -30,6 +30,7 @@ _COMMANDS = (
     "state",
     "secrets",
     "history",
+    "serve",
     "sandbox",
     "doctor",
     "completion",

@@ -39,6 +39,11 @@ class Session:
         """Print the one JSON document."""
         sys.stdout.write(json.dumps(tree, indent=2, ensure_ascii=False, default=str) + "\n")
 
+    def line(self, tree: dict[str, Any]) -> None:
+        """Print one line of JSON, of a command that never ends with a document."""
+        sys.stdout.write(json.dumps(tree, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.flush()
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run async work; Ctrl-C cancels it and ends as one calm line."""
         import asyncio
