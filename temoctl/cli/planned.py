@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from temoctl.cli.session import Session
@@ -36,8 +37,23 @@ def show_plan(session: Session, plan: Plan, *, everyone: bool, file: str = "", g
         everyone=everyone,
         file=file,
         going_to_apply=going_to_apply,
+        revision=_revision(session, plan),
     )
     session.console.show(plan_page(plan, view))
+
+
+def _revision(session: Session, plan: Plan) -> str:
+    """`main, 2 h ago`: where the one spec of the plan stands in git; empty where that says nothing."""
+    from temoctl.app import revision
+    from temoctl.render.tables import ago
+
+    if len(plan.tenants) != 1 or not plan.tenants[0].inputs.spec:
+        return ""
+    file = Path(session.place.root, "tenant_specs", f"{plan.tenants[0].tenant}.yaml")
+    branch, seconds = revision.of_file(file, time.time()) if file.is_file() else ("", None)
+    if not branch:
+        return ""
+    return f"{branch}, {'not committed' if seconds is None else ago(seconds)}"
 
 
 def zone() -> Any:

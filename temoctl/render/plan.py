@@ -34,6 +34,7 @@ class View:
     everyone: bool = False
     file: str = ""
     going_to_apply: bool = False
+    revision: str = ""
 
 
 def plan_page(plan: Plan, view: View) -> Page:
@@ -79,11 +80,15 @@ def _head(page: Page, plan: Plan, view: View) -> None:
     who = plan.tenants[0].tenant if len(plan.tenants) == 1 else count(len(plan.tenants), "tenant")
     facts = [f"live view {age(view.now - plan.created_at)}"]
     if len(plan.tenants) == 1 and plan.tenants[0].inputs.spec and plan.mode is not Mode.DESTROY:
-        facts.insert(0, f"spec {plan.tenants[0].inputs.spec[:7]}")
+        stand = f" ({view.revision})" if view.revision else ""
+        facts.insert(0, f"spec {plan.tenants[0].inputs.spec[:7]}{stand}")
     if plan.mode is not Mode.DRIFT:
         facts.append(f"expires {datetime.fromtimestamp(plan.expires_at, view.zone):%H:%M}")
     name = f"{title} of {who}" if plan.mode is Mode.DRIFT else f"{title} {plan.id} for {who}"
-    page.line((name, "bold"), "   " + "   ".join(facts))
+    if width("   ".join((name, *facts))) <= view.cells:
+        page.line((name, "bold"), "   " + "   ".join(facts))
+    else:
+        page.line((name, "bold"), f"   {facts[0]}").line("  " + "   ".join(facts[1:]))
 
 
 def _tenant(page: Page, one: TenantPlan, plan: Plan, view: View) -> None:

@@ -53,6 +53,9 @@ SCREENS: dict[str, Callable[[], str]] = {
         s.plan(s.tenant(steps=(s.CHANGE_BOT,)), partial=("--only telegram.*",)), VIEW
     ).plain(),
     "plan-saved": lambda: plan_page(s.plan(s.tenant(steps=(s.CHANGE_BOT,))), replace(VIEW, file="acme.plan")).plain(),
+    "plan-in-git": lambda: plan_page(
+        s.plan(s.tenant(steps=(s.CHANGE_BOT,))), replace(VIEW, revision="main, 2 h ago")
+    ).plain(),
     "plan-destroy": lambda: plan_page(s.plan(s.tenant(steps=(s.DELETE_PRICES,)), mode=Mode.DESTROY), VIEW).plain(),
     "plan-new": lambda: plan_page(s.plan(s.tenant(steps=(s.CREATE_LOGIN, s.CREATE_BASE), new=True)), VIEW).plain(),
     "drift": lambda: plan_page(s.plan(s.tenant(steps=(s.EDITED,), drift=(s.DRIFTED,)), mode=Mode.DRIFT), VIEW).plain(),
