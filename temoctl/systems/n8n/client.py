@@ -122,12 +122,12 @@ class N8nApi:
         response = await self._api.read("GET", path, **request)
         return None if response.status_code == 404 else _body(response)
 
-    async def test_credential(self, ref: str) -> Json | None:
+    async def test_credential(self, ref: str, *, in_turn: bool) -> Json | None:
         """n8n's own trial of a credential: `{"status": "OK"|"Error", "message": …}`. Changes nothing.
 
-        In a lane: two tests at once disturb each other inside n8n ("Node not found", measured).
+        `in_turn`: in a lane, for a type whose tests disturb each other inside n8n.
         """
-        response = await self._api.read("POST", f"/credentials/{ref}/test", lane="test")
+        response = await self._api.read("POST", f"/credentials/{ref}/test", lane="test" if in_turn else "")
         return None if response.status_code == 404 else _body(response)
 
     async def owner(self) -> str:

@@ -33,6 +33,10 @@ from temoctl.systems.n8n.workflows import (
 TESTED = frozenset({"telegramApi", "postgres", "mongoDb", "openAiApi", "supabaseApi"})
 """Credential types whose test n8n has and that temoctl uses; for others its answer would prove nothing."""
 
+_IN_TURN = TESTED - {"postgres"}
+"""Types whose test n8n describes as a request: all of those go through one table inside n8n, and two at once disturb
+each other ("Node not found", measured). A login to a database is tried by a function, as many at once as there are."""
+
 WITNESSED = frozenset({"telegramApi"})
 """Types whose working shows from outside: the webhook at Telegram was set with n8n's own token."""
 
@@ -126,8 +130,7 @@ class Health:
     async def _trial(self, kind: str, ref: str) -> str | None:
         """n8n's words when it couldn't use a credential; None when it could, or has no way to try.
 
-        Two tests at once disturb each other inside n8n ("Node not found", measured), and others may be testing too: so
-        ours go one by one, and a failure counts when it repeats.
+        Some tests disturb each other, and others may be testing too: a failure counts when it repeats.
         """
         if kind not in TESTED or self._fresh(self._tested, ref):
             return None
@@ -135,7 +138,7 @@ class Health:
         for attempt in range(_TRIALS):
             if attempt:
                 await self._clock.sleep(_PAUSE)
-            result = await self._api.test_credential(ref)
+            result = await self._api.test_credential(ref, in_turn=kind in _IN_TURN)
             if result is None or result.get("status") == "OK":
                 self._tested[ref] = self._clock.monotonic()
                 return None
