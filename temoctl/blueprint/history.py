@@ -1,4 +1,5 @@
-"""The history of a tenant's conversations in MongoDB: a database of its own, what expires when, and n8n's login to it.
+"""The history of a tenant's conversations in MongoDB: a database of its own, what expires when, n8n's login to it, and
+where it is archived.
 
 Only where the platform has a MongoDB and the plan allows a history; elsewhere the conversation tables' last messages
 are all that is remembered. Must not know how a workflow uses it.
@@ -21,6 +22,7 @@ DATABASE, COLLECTION, USER = "mongodb.database", "mongodb.collection", "mongodb.
 USER_SECRET = "mongodb/history-user"  # noqa: S105
 OWN_LOGIN = "mongodb/history-uri"
 NAME = "history"
+ARCHIVE, BUCKET, ARCHIVES = "supabase.archive", "supabase.bucket", "archives"
 MESSAGES = "messages"
 FORM = "message-1"
 FOR_EVER = 24_800
@@ -51,8 +53,10 @@ def build(spec: TenantSpec, builder: Builder) -> History | None:
     section = builder.context.platform.systems.get(SYSTEM)
     days = days_kept(spec, builder)
     if section is None or days == 0:
+        _nothing_to_archive(spec, builder)
         return None
     where = spec.where("retention.history_days")
+    archive = (_archive(builder, spec.where("retention.archive")),) if spec.retention.archive else ()
     builder.add(
         builder.address(DATABASE, NAME),
         {"name": object_name(builder.owner, "h")},
@@ -70,9 +74,45 @@ def build(spec: TenantSpec, builder: Builder) -> History | None:
         "Kept messages",
         where,
         detail="for ever" if days is None else f"{days} days",
+        after=archive,  # a shorter retention is taken up once there is a place for what it takes away
         field_where={"retention_days": where},
     )
     return History(messages, _credential(builder, bool(section.get("users", True)), where))
+
+
+def shared(builder: Builder) -> None:
+    """Ask for what the archives of all tenants lie in."""
+    if SYSTEM in builder.context.platform.systems:
+        builder.add(
+            builder.address(BUCKET, ARCHIVES),
+            {"id": object_name(builder.owner, "archive"), "public": False},
+            "Store for archived conversations",
+            builder.context.platform.where("systems.mongodb"),
+        )
+
+
+def _archive(builder: Builder, where: Where) -> Address:
+    owner = builder.owner
+    return builder.add(
+        builder.address(ARCHIVE, NAME),
+        {
+            "bucket": {"$ref": str(builder.shared(BUCKET, ARCHIVES)), "output": "id"},
+            "path": f"{owner.installation}.head.{owner.uid}.{NAME}.json",
+        },
+        "Archive of conversations",
+        where,
+    )
+
+
+def _nothing_to_archive(spec: TenantSpec, builder: Builder) -> None:
+    if spec.retention.archive:
+        builder.problem(
+            "TEMO459",
+            "there is no history that could be archived",
+            spec.where("retention.archive"),
+            detail="Either the plan keeps no history, or platform.yaml says nothing of a MongoDB.",
+            fix="take `archive` out of the spec, or give the platform a MongoDB (`systems.mongodb`)",
+        )
 
 
 def _credential(builder: Builder, users: bool, where: Where) -> Address:

@@ -189,6 +189,36 @@ class Probes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that expires, as a line of JSON. `key` is its place in the order of expiry: `[0-9a-z-]`, sortable."""
+
+    key: str
+    text: str
+
+
+@runtime_checkable
+class Expires(Protocol):
+    """A system that holds what is forgotten after a time, and hands it over page by page before."""
+
+    async def expiring(self, target: Target, *, after: str, before: float, limit: int) -> Sequence[Line]:
+        """What lies behind the key `after` ("" for the first) and is dated before `before`, in order of its keys."""
+        ...
+
+
+@runtime_checkable
+class Keeps(Protocol):
+    """A system that keeps such lines in parts, each called by the key of its last line."""
+
+    async def kept(self, target: Target) -> str:
+        """The key of the last line that is kept; "" when there is none."""
+        ...
+
+    async def keep(self, target: Target, key: str, content: bytes, permit: Permit) -> None:
+        """Keep a part, or keep it again: the same key is the same part."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """How hard a system may be driven by this process: concurrent calls, calls per second, and the burst allowed.
 

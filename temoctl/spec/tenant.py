@@ -153,6 +153,9 @@ class Retention(SpecModel):
     history_days: Annotated[Count, Field(ge=1)] | None = Field(
         default=None, description="How long chats are kept; the plan's limit when left out."
     )
+    archive: Flag = Field(
+        default=False, description="true: chats are put into the file store before they expire, and stay there."
+    )
 
 
 class TenantSpec(SpecModel):

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from temoctl.assets import templates
-from temoctl.blueprint import Blueprint, tenant_resources
+from temoctl.blueprint import Blueprint, platform_resources, tenant_resources
 from temoctl.blueprint.parts import without
 from temoctl.model.resource import Desired
 from temoctl.model.value import secrets
 from temoctl.spec.plan_spec import PlanSpec
-from tests.blueprint.world import context, plan, platform, tenant
+from tests.blueprint.world import PLATFORM_OWNER, context, plan, platform, tenant
 
 MONGO_NODES = {"History", "Exchange", "Message keys", "Remember history"}
 
@@ -106,6 +106,24 @@ def test_messages_are_kept_as_long_as_spec_and_plan_say(asked: Any, allowed: Any
 
 def test_a_plan_without_history_has_none() -> None:
     assert not [address for address in made(with_mongodb(), plan=plan_with(0)) if "mongodb" in address]
+
+
+def test_an_archive_is_a_resource_that_is_there_before_a_retention_is_shortened() -> None:
+    assert "acme/supabase.archive.history" not in made(with_mongodb())
+    found = made(with_mongodb(), tenant(retention={"history_days": 7, "archive": True}))
+    archive = found["acme/supabase.archive.history"]
+    assert archive.props["bucket"] == {"$ref": "platform/supabase.bucket.archives", "output": "id"}
+    assert archive.address in found["acme/mongodb.collection.messages"].after
+    shared = by_address(platform_resources(context(PLATFORM_OWNER, platform=with_mongodb(), templates=templates())))
+    assert shared["platform/supabase.bucket.archives"].props["public"] is False
+    assert "platform/supabase.bucket.archives" not in by_address(platform_resources(context(PLATFORM_OWNER)))
+
+
+@pytest.mark.parametrize(("where", "limit"), [(platform(), 30), (with_mongodb(), 0)])
+def test_asking_to_archive_what_is_not_kept_is_told(where: Any, limit: int) -> None:
+    spec = tenant(retention={"archive": True})
+    [problem] = tenant_resources(spec, context(platform=where, plan=plan_with(limit))).problems
+    assert problem.code == "TEMO459" and problem.fix
 
 
 def test_what_is_left_out_is_bridged() -> None:

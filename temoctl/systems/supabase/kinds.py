@@ -1,4 +1,4 @@
-"""The seven kinds of objects temoctl keeps in Supabase/PostgreSQL, as data. Must not import psycopg or httpx.
+"""The eight kinds of objects temoctl keeps in Supabase/PostgreSQL, as data. Must not import psycopg or httpx.
 
 `access` and `structure` are fields no blueprint writes: `normalise` gives them their right value, and observing says
 what is wrong with rights and tables, so that what somebody changed by hand shows as drift and is put right.
@@ -17,7 +17,8 @@ AS_GRANTED = "as granted"
 AS_LOADED = "as loaded"
 AS_MADE = "as made"
 
-BUCKETS = {"files": "knowledge-files"}
+ARCHIVES = "archive"
+BUCKETS = {"files": "knowledge-files", ARCHIVES: "archives"}
 """The part of a bucket's id -> the name of its resource. Buckets can't carry a marker: the id is all there is."""
 
 
@@ -121,6 +122,16 @@ KINDS: Mapping[str, Kind] = {
             immutable=frozenset({"bucket", "path", "digest"}),
             replace=ReplaceOrder.CREATE_FIRST,
             normalise=_file,
+        ),
+        Kind(
+            SYSTEM,
+            "archive",
+            "archive",
+            Identity.CHOSEN,
+            immutable=frozenset({"bucket", "path"}),
+            impact={"delete": Impact.DATA_LOSS, "replace": Impact.DATA_LOSS},
+            reversible=False,
+            data=True,
         ),
     )
 }

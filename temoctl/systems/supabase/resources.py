@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from temoctl.engine.ports import Permit
 from temoctl.engine.protocol import (
     Call,
     Context,
@@ -25,6 +26,8 @@ from temoctl.engine.protocol import (
 from temoctl.model.errors import Refused, TemoError, Unavailable
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
+from temoctl.systems.supabase.archives import KIND as ARCHIVE
+from temoctl.systems.supabase.archives import ArchiveRoom
 from temoctl.systems.supabase.kinds import KINDS, SYSTEM
 from temoctl.systems.supabase.room import Room, Tenants, unknown
 from temoctl.systems.supabase.schemas import SchemaRoom
@@ -40,7 +43,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class SupabaseSystem:
-    """Implements engine.protocol.System and Probes. Everything it makes is ready when the call returns."""
+    """Implements engine.protocol.System, Probes and Keeps. Everything it makes is ready when the call returns."""
 
     name = SYSTEM
 
@@ -67,7 +70,7 @@ class SupabaseSystem:
             ),
         )
         self._rooms = {kind: room for _, rooms in self._databases for kind, room in rooms.items()}
-        self._files = StorageRoom(storage)
+        self._files, self._archives = StorageRoom(storage), ArchiveRoom(storage)
         self.kinds: Mapping[str, Kind] = (
             KINDS if settle is None else {name: replace(kind, settle=settle) for name, kind in KINDS.items()}
         )
@@ -107,15 +110,24 @@ class SupabaseSystem:
         if not owners:
             return [], []
         try:
-            shelf = await self._files.look(targets, owners)
-            seen = [await self._files.observed(target, shelf) for target in targets]
-            return seen, await self._files.strays(Tenants.of(targets, scope.owners), shelf)
+            shelf = await self._files.look([one for one in targets if one.address.kind != ARCHIVE], owners)
+            heads = await self._archives.look(shelf.archives, owners)
+            seen = [
+                self._archives.observed(one, heads)
+                if one.address.kind == ARCHIVE
+                else await self._files.observed(one, shelf)
+                for one in targets
+            ]
+            tenants = Tenants.of(targets, scope.owners)
+            return seen, [*await self._files.strays(tenants, shelf), *self._archives.strays(tenants, heads)]
         except TemoError as error:
             return [unknown(target.address, error) for target in targets], []
 
     async def read(self, target: Target) -> Observed:
         try:
             room = self._rooms.get(target.address.kind)
+            if target.address.kind == ARCHIVE:
+                return self._archives.observed(target, await self._archives.look_at(target))
             if room is None:
                 return await self._files.observed(target, await self._files.look_at(target))
             sql = next(sql for sql, rooms in self._databases if target.address.kind in rooms)
@@ -140,7 +152,17 @@ class SupabaseSystem:
 
     async def execute(self, call: Call) -> Outcome:
         room = self._rooms.get(call.target.address.kind)
+        if call.target.address.kind == ARCHIVE:
+            return await self._archives.execute(call)
         return await (self._files.execute(call) if room is None else room.execute(call))
+
+    async def kept(self, target: Target) -> str:
+        """Of an archive: the key of its last line."""
+        return await self._archives.kept(target)
+
+    async def keep(self, target: Target, key: str, content: bytes, permit: Permit) -> None:
+        """Of an archive: one more part."""
+        await self._archives.keep(target, key, content, permit)
 
     async def gone(self, target: Target) -> Proof:
         seen = await self.read(target)
@@ -174,6 +196,7 @@ _LOOKED = {
     "standing": "no table of standings has a row of that tenant",
     "bucket": "the list of all buckets doesn't show it",
     "file": "the list of the bucket doesn't show it",
+    "archive": "the list of the bucket shows neither its head nor a part of it",
 }
 
 

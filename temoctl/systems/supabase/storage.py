@@ -20,7 +20,7 @@ from temoctl.model.errors import Conflict, Refused
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
-from temoctl.systems.supabase.kinds import BUCKETS, SYSTEM
+from temoctl.systems.supabase.kinds import ARCHIVES, BUCKETS, SYSTEM
 from temoctl.systems.supabase.room import Tenants, text
 from temoctl.systems.supabase.storage_client import Bucket, StorageApi, StoredFile
 
@@ -34,10 +34,11 @@ SWEEP = 500
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """What a listing showed: buckets by id, and the files of each bucket that was looked into."""
+    """What a listing showed: buckets by id, the files of each that was looked into, and which are for archives."""
 
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
     files: Mapping[str, Sequence[StoredFile]] = field(default_factory=dict)
+    archives: frozenset[str] = frozenset()
 
 
 class StorageRoom:
@@ -50,11 +51,15 @@ class StorageRoom:
         """All buckets, and the owners' files in those that are ours: 1 call + pages."""
         buckets = {bucket.id: bucket for bucket in await self._api.buckets()}
         installations = {owner.installation for owner in owners}
-        inside = {bucket for bucket in buckets if (found := _BUCKET.fullmatch(bucket)) and found[1] in installations}
+        ours = {
+            bucket: found for bucket in buckets if (found := _BUCKET.fullmatch(bucket)) and found[1] in installations
+        }
+        archives = frozenset(bucket for bucket, found in ours.items() if found["part"] == ARCHIVES)
+        inside = ours.keys() - archives
         inside |= {name for target in targets if (name := text(target.props, "bucket")) in buckets}
         prefix = _prefix(owners)
         files = {bucket: await self._api.files(bucket, prefix) or [] for bucket in sorted(inside)}
-        return Shelf(buckets, files)
+        return Shelf(buckets, files, archives)
 
     async def look_at(self, target: Target) -> Shelf:
         """As much as one target needs."""

@@ -73,7 +73,7 @@ class BaseRig:
     async def tamper(self, sample: Sample, observed: Observed) -> None:
         if sample.address.kind == "bucket":
             self.storage.buckets[str(observed.ref)].public = True
-        elif sample.address.kind == "file":
+        elif sample.address.kind in ("file", "archive"):
             objects = self.storage.buckets[observed.props["bucket"]].objects
             objects[str(observed.ref)].content = b"somebody else's prices"
         else:
@@ -81,7 +81,7 @@ class BaseRig:
 
     async def foreign(self, sample: Sample) -> None:
         now = "2026-01-01T00:00:00.000Z"
-        if sample.address.kind in ("bucket", "file"):
+        if sample.address.kind in ("bucket", "file", "archive"):
             from temoctl.systems.supabase.fake import FakeBucket
 
             self.storage.buckets["menus"] = FakeBucket("menus", False, now, now)

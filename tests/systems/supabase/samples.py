@@ -93,5 +93,18 @@ FILE = Sample(
     },
 )
 
+ARCHIVES = Sample(
+    address("bucket", "archives"),
+    {"id": object_name(OWNER, "archive"), "public": False},
+    {"id": object_name(OWNER, "archive"), "public": True},
+)
+ARCHIVE = Sample(
+    address("archive", "history"),
+    {
+        "bucket": ref(address("bucket", "archives")),
+        "path": f"{OWNER.installation}.head.{OWNER.uid}.history.json",
+    },
+)
+
 SQL_SAMPLES = (SESSIONS, SCHEMA, SEAT, STANDING, TABLE)
-STORAGE_SAMPLES = (BUCKET, FILE)
+STORAGE_SAMPLES = (BUCKET, FILE, ARCHIVES, ARCHIVE)
