@@ -76,6 +76,7 @@ class Blueprints:
             root=project.root,
             templates=self._world.templates,
             digests={name: one.digest for name, one in project.knowledge.items()},
+            plans=project.plans,
         )
 
     def _inputs(self, tenant: str, spec: TenantSpec | None, versions: Mapping[str, int]) -> Inputs:

@@ -15,6 +15,7 @@ from temoctl.model.address import PLATFORM, Address
 from temoctl.model.diagnostic import Diagnostic, Where
 from temoctl.model.errors import TemoError
 from temoctl.model.identity import Marker, Owner
+from temoctl.model.money import Money
 from temoctl.model.resource import Desired
 from temoctl.model.secret import SecretRef
 from temoctl.model.value import Json, ref
@@ -130,6 +131,7 @@ class Builder:
         after: tuple[Address, ...] = (),
         field_where: Mapping[str, Where] | None = None,
         witness_of: Address | None = None,
+        money: Money | None = None,
     ) -> Address:
         """Ask for one resource and return its address."""
         self.resources.append(
@@ -143,6 +145,7 @@ class Builder:
                 field_where=field_where or {},
                 protect=self.protect and witness_of is None,
                 witness_of=witness_of,
+                money=money,
             )
         )
         return address

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BlueprintContext:
-    """`plan` is None for the platform. `secret_versions` are the newest versions in the tenant's own vault, by path.
+    """`plan` is None for the platform, which offers all `plans`. `secret_versions` are the newest versions in the
+    tenant's own vault, by path.
 
     `root` is the project's folder, `templates` the one with `n8n/` and `supabase/`. `digests` are SHA-256 of knowledge
     files that somebody has already read, by path from the root; the others are read here.
@@ -32,6 +33,7 @@ class BlueprintContext:
     root: Path
     templates: Path
     digests: Mapping[str, str] = field(default_factory=dict)
+    plans: Mapping[str, PlanSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

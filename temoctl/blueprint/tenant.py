@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from temoctl.blueprint import knowledge_base, tenant_workflow
+from temoctl.blueprint import billing, knowledge_base, tenant_workflow
 from temoctl.blueprint.builder import Builder
 from temoctl.blueprint.channels import blueprints
 from temoctl.blueprint.context import Blueprint, BlueprintContext
@@ -17,6 +17,7 @@ def build(spec: TenantSpec, context: BlueprintContext) -> Blueprint:
         knowledge_base.build(spec, builder)
         if builder.system("n8n") is not None:
             tenant_workflow.build(spec, builder, values)
+    billing.build(spec, builder)
     known = blueprints()
     left_out: list[str] = []
     for name, channel in sorted(spec.channels.items()):
