@@ -1,8 +1,8 @@
-"""What tenants share: conversation tables, the file store, the language model's key and the core workflow."""
+"""What tenants share: conversation tables, the file store, the language model, the core workflow, the plans."""
 
 from __future__ import annotations
 
-from temoctl.blueprint import credentials, history
+from temoctl.blueprint import catalogue, credentials
 from temoctl.blueprint.builder import Builder
 from temoctl.blueprint.context import Blueprint, BlueprintContext
 from temoctl.blueprint.files import sha256_of
@@ -26,6 +26,8 @@ def build(context: BlueprintContext) -> Blueprint:
         _databases(builder)
     if builder.system("n8n") is not None:
         _core(builder)
+    if catalogue.SYSTEM in context.platform.systems:
+        catalogue.build(builder)
     return Blueprint(tuple(builder.resources), problems=tuple(builder.problems))
 
 
@@ -56,7 +58,6 @@ def _databases(builder: Builder) -> None:
         "Store for source files",
         where,
     )
-    history.shared(builder)
 
 
 def _core(builder: Builder) -> None:
