@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from temoctl.blueprint import catalogue, credentials
+from temoctl.blueprint import catalogue, credentials, history
 from temoctl.blueprint.builder import Builder
 from temoctl.blueprint.context import Blueprint, BlueprintContext
 from temoctl.blueprint.files import sha256_of
@@ -58,6 +58,7 @@ def _databases(builder: Builder) -> None:
         "Store for source files",
         where,
     )
+    history.shared(builder)
 
 
 def _core(builder: Builder) -> None:
