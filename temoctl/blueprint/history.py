@@ -25,8 +25,8 @@ NAME = "history"
 ARCHIVE, BUCKET, ARCHIVES = "supabase.archive", "supabase.bucket", "archives"
 MESSAGES = "messages"
 FORM = "message-1"
-FOR_EVER = 24_800
-"""Days from which on nothing expires: MongoDB counts the seconds in 32 bits."""
+LONGEST = 24_855
+"""Days; whoever keeps messages for ever keeps them for 68 years: MongoDB counts the seconds in 31 bits."""
 
 _PATIENCE = "serverSelectionTimeoutMS=5000&connectTimeoutMS=5000&appName=temoctl-n8n"
 """A customer waits for the answer: n8n's driver would look for a silent server for 30 s."""
@@ -68,7 +68,7 @@ def build(spec: TenantSpec, builder: Builder) -> History | None:
         {
             "database": builder.ref(DATABASE, NAME, "name"),
             "name": MESSAGES,
-            "retention_days": days if days is None or days < FOR_EVER else None,
+            "retention_days": min(days or LONGEST, LONGEST),
             "validator": FORM,
         },
         "Kept messages",
@@ -116,8 +116,8 @@ def _nothing_to_archive(spec: TenantSpec, builder: Builder) -> None:
 
 
 def _credential(builder: Builder, users: bool, where: Where) -> Address:
-    """n8n's "values" would log in at the database `admin`, needs a login and can't be told to give up soon: so an
-    address it is, made of what the resources give out.
+    """n8n's "values" always need a login and can't be told to give up soon: so an address it is, made of what the
+    resources give out.
     """
     return credentials.credential(
         builder,
@@ -143,7 +143,8 @@ def _user(builder: Builder, where: Where) -> Json:
         "Login to the history",
         where,
     )
-    return _address(builder, (builder.ref(USER, "n8n", "user"), ":", password, "@"), ("&authSource=", database))
+    user, source = builder.ref(USER, "n8n", "user"), builder.ref(USER, "n8n", "auth_source")
+    return _address(builder, (user, ":", password, "@"), ("&authSource=", source))
 
 
 def _without_user(builder: Builder) -> Json:
@@ -153,5 +154,7 @@ def _without_user(builder: Builder) -> Json:
 
 
 def _address(builder: Builder, login: tuple[Json, ...], source: tuple[Json, ...]) -> Json:
-    hosts, options = builder.ref(DATABASE, NAME, "hosts"), builder.ref(DATABASE, NAME, "options")
-    return join("mongodb://", *login, hosts, "/?", _PATIENCE, options, *source)
+    def of(output: str) -> Json:
+        return builder.ref(DATABASE, NAME, output)
+
+    return join(of("scheme"), "://", *login, of("hosts"), "/?", _PATIENCE, "&tls=", of("tls"), *source)

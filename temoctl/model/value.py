@@ -110,7 +110,13 @@ def _joined(tree: dict[str, Json]) -> Json:
     parts = tree["$join"]
     if not all(isinstance(part, str | int | Secret) for part in parts):
         return tree
-    return Secret("".join(part.reveal() if isinstance(part, Secret) else str(part) for part in parts))
+    return Secret("".join(map(_text, parts)))
+
+
+def _text(part: Json) -> str:
+    if isinstance(part, Secret):
+        return part.reveal()
+    return part if isinstance(part, str) else canonical(part)
 
 
 def canonical(tree: Json) -> str:

@@ -82,7 +82,7 @@ def test_the_login_is_the_tenants_own_and_its_password_stays_a_reference() -> No
     assert [one.path for one in secrets(dict(login.props))] == ["mongodb/history-user"]
     assert user.props["password"] == {"$secret": "mongodb/history-user", "version": 1, "generate": True}
     parts = login.props["data"]["connectionString"]["$join"]
-    assert parts[-2:] == ["&authSource=", {"$ref": "acme/mongodb.database.history", "output": "name"}]
+    assert parts[-2:] == ["&authSource=", {"$ref": "acme/mongodb.user.n8n", "output": "auth_source"}]
 
 
 def test_a_server_without_users_gives_no_login() -> None:
@@ -96,7 +96,7 @@ def test_a_server_without_users_gives_no_login() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "allowed", "kept"),
-    [(14, 30, 14), (None, 30, 30), (None, None, None), (90_000, None, None), (14, None, 14)],
+    [(14, 30, 14), (None, 30, 30), (None, None, 24_855), (90_000, None, 24_855), (14, None, 14)],
 )
 def test_messages_are_kept_as_long_as_spec_and_plan_say(asked: Any, allowed: Any, kept: Any) -> None:
     spec = tenant(retention={"history_days": asked})

@@ -9,7 +9,7 @@ from temoctl.model.secret import Secret, SecretRef
 from temoctl.model.value import join, ref, references, secrets, substitute
 
 USER = Address.parse("acme/mongodb.user.n8n")
-TREE = {"uri": join("mongodb://", ref(USER, "user"), ":", SecretRef("m/p", 2).tree(), "@db:", 27017)}
+TREE = {"uri": join("mongodb://", ref(USER, "user"), ":", SecretRef("m/p", 2).tree(), "@db:", 27017, "/?tls=", True)}
 
 
 def resolved(tree: Any) -> Any:
@@ -19,7 +19,7 @@ def resolved(tree: Any) -> Any:
 def test_a_joined_text_is_made_when_its_secrets_are_there_and_is_one_itself() -> None:
     assert references(TREE) == {USER} and secrets(TREE) == (SecretRef("m/p", 2),)
     done = substitute(resolved(TREE), of_secret=lambda _: Secret("canary"))
-    assert done["uri"] == Secret("mongodb://the-user:canary@db:27017")
+    assert done["uri"] == Secret("mongodb://the-user:canary@db:27017/?tls=true")
     assert "canary" not in repr(done)
 
 
