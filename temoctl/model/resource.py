@@ -68,6 +68,7 @@ class Observed:
     `outputs` are what other resources may refer to (at least `id` where there is one). `fingerprint` changes whenever
     anything of the object changes that we could overwrite. `twins` are further objects with the same marker.
     `active` is False when the object is known to do nothing (an inactive workflow), None where that has no meaning.
+    `losses` maps fields of `props` to what setting them as the target asks would destroy ("1,204 messages …").
     """
 
     address: Address
@@ -85,6 +86,7 @@ class Observed:
     fix: str = ""
     code: str = ""
     note: str = ""  # "edited by hand on 3 Nov", when the system tells
+    losses: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def absent(cls, address: Address) -> Observed:
