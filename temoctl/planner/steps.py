@@ -76,6 +76,7 @@ def _old(draft: Draft) -> Step:
         where=_where(draft),
         impact=_impact(draft),
         reversible=_reversible(draft),
+        money=_money_of_old(draft),
         ref=views.seen.ref,
         fingerprint=views.seen.fingerprint,
         allowance=_allowance(draft),
@@ -159,9 +160,45 @@ def _allowance(draft: Draft) -> str:
 
 
 def _money(draft: Draft) -> Money | None:
-    """What having it costs from now on. The record keeps no price, so that only creating has a known difference."""
+    """What this step changes in what things cost from now on. What it costs now, its output `money` says."""
     desired = draft.finding.views.desired
-    return desired.money if desired is not None and draft.action is Action.CREATE else None
+    wanted = desired.money if desired is not None else None
+    match draft.action:
+        case Action.CREATE:
+            return wanted
+        case Action.DELETE:
+            return _saved(_cost_now(draft))
+        case Action.REPLACE:
+            return wanted.change_from(_cost_now(draft)) if wanted is not None else None
+        case Action.UPDATE | Action.ADOPT if _prices_change(draft):
+            return wanted.change_from(_cost_now(draft)) if wanted is not None else None
+        case _:
+            return None
+
+
+def _money_of_old(draft: Draft) -> Money | None:
+    """What the old half of a replace no longer costs, where the new one's price couldn't be set off against it."""
+    desired, now = draft.finding.views.desired, _cost_now(draft)
+    wanted = desired.money if desired is not None else None
+    return None if wanted is None or now is None or wanted.like(now) else _saved(now)
+
+
+def _saved(cost: Money | None) -> Money | None:
+    return Money(-cost.minor, cost.currency, cost.per) if cost is not None and cost.minor else None
+
+
+def _cost_now(draft: Draft) -> Money | None:
+    views = draft.finding.views
+    outputs = views.seen.outputs if views.seen.presence is Presence.PRESENT else {}
+    recorded = views.recorded.outputs if views.recorded is not None else {}
+    return Money.read(outputs.get("money", recorded.get("money")))
+
+
+def _prices_change(draft: Draft) -> bool:
+    """True when a field that the spec asks for, and that means money, changes: not every such field is a price."""
+    views = draft.finding.views
+    asked = views.desired.props if views.desired is not None else {}
+    return any(one.path in asked and views.kind.impact.get(one.path) is Impact.MONEY for one in draft.finding.changes)
 
 
 def _wait_for(draft: Draft) -> str:
