@@ -60,6 +60,14 @@ class Users:
         mechanism = ScramMechanism(MECHANISM)
         return mechanism.make_auth_info(password, iteration_count=self._rounds)
 
+    def proves(self, user: User, password: str) -> bool:
+        """Whether that is the user's password, found out without a conversation."""
+        from scramp import ScramMechanism
+
+        salt, stored, server, rounds = user.verifier
+        again = ScramMechanism(MECHANISM).make_auth_info(password, iteration_count=rounds, salt=salt)
+        return bool(again == (salt, stored, server, rounds))
+
     def find(self, database: str, name: str) -> User:
         user = self.rows.get((database, name))
         if user is None:

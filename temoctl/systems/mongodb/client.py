@@ -64,14 +64,17 @@ def endpoint(uri: Secret) -> Endpoint:
         raise unreadable()
     said = "tls=true" in options or "ssl=true" in options
     if parts.scheme == "mongodb+srv":
-        return Endpoint(hosts, 0, said or not ("tls=false" in options or "ssl=false" in options))
-    others, _, last = hosts.rpartition(",")
-    host, colon, port = last.rpartition(":") if not last.endswith("]") else (last, "", "")
-    if not colon:
-        host, port = last, str(_PORT)
-    if not host or not port.isdigit():
+        return Endpoint(hosts, True, said or not ("tls=false" in options or "ssl=false" in options))
+    return Endpoint(",".join(_with_port(host) for host in hosts.split(",")), tls=said)
+
+
+def _with_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    if host.endswith("]") or not colon:
+        name, port = host, str(_PORT)
+    if not name or not port.isdigit():
         raise unreadable()
-    return Endpoint(f"{others},{host}" if others else host, int(port), said)
+    return f"{name}:{port}"
 
 
 def unreadable() -> UserError:

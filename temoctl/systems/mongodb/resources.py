@@ -50,7 +50,7 @@ class MongodbSystem:
         self._registry = Registry(server)
         self._databases = DatabaseRoom(server, self._registry, host=n8n_host, port=n8n_port)
         self._collections = CollectionRoom(server, self._registry, clock)
-        self._users = UserRoom(server, host=n8n_host, port=n8n_port)
+        self._users = UserRoom(server)
         self.kinds: Mapping[str, Kind] = (
             KINDS if settle is None else {name: replace(kind, settle=settle) for name, kind in KINDS.items()}
         )
@@ -67,8 +67,8 @@ class MongodbSystem:
             rows = []
         if rows and rows[0].get("info", {}).get("uuid") is not None:
             return f"uuid={bytes(rows[0]['info']['uuid']).hex()}"
-        hosts = self._server.endpoint.host.split(",")
-        return "hosts=" + ",".join(sorted("loopback" if host in LOOPBACK else host for host in hosts))
+        hosts = {"loopback" if host in LOOPBACK else host for host in self._server.endpoint.names}
+        return "hosts=" + ",".join(sorted(hosts))
 
     async def observe(self, scope: Scope) -> Snapshot:
         (seen, left), (users, lost) = await asyncio.gather(self._observe_databases(scope), self._observe_users(scope))

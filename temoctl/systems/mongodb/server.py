@@ -44,28 +44,29 @@ class Declined(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where a server is, as others (n8n) need it. `host` may be a list; `port` 0 means a DNS seed list (srv)."""
+    """Where a server is, as others (n8n) need it: `hosts` as an address names them, "a:27017,b:27017".
 
-    host: str
-    port: int
+    `srv` says that the one host is a name whose DNS entry lists the servers, and takes no port.
+    """
+
+    hosts: str
+    srv: bool = False
     tls: bool = False
 
-    def outputs(self, host: str = "", port: int = 0) -> dict[str, Any]:
-        place = Endpoint(host or self.host, port if port or host else self.port, self.tls)
-        return {
-            "host": place.host,
-            "port": place.port,
-            "tls": place.tls,
-            "uri": place.uri,
-            "scheme": "mongodb" if place.port else "mongodb+srv",
-            "hosts": f"{place.host}:{place.port}" if place.port else place.host,
-        }
-
     @property
-    def uri(self) -> str:
-        """An address without a login, for servers that have none."""
-        scheme, tail = ("mongodb+srv", "") if not self.port else ("mongodb", f":{self.port}")
-        return f"{scheme}://{self.host}{tail}/" + ("?tls=true" if self.tls and self.port else "")
+    def names(self) -> list[str]:
+        """The hosts without their ports."""
+        return [one if self.srv else one.rpartition(":")[0] for one in self.hosts.split(",")]
+
+    def outputs(self, host: str = "", port: int = 0) -> dict[str, Any]:
+        """With another way for n8n where one is given: a host, a port, or both."""
+        hosts, srv = self.hosts, self.srv
+        if host or port:
+            hosts, srv = f"{host or self.names[0]}:{port or 27017}", False
+        name, _, number = hosts.partition(",")[0].rpartition(":")
+        scheme = "mongodb+srv" if srv else "mongodb"
+        place = {"host": hosts, "port": 0} if srv else {"host": name, "port": int(number)}
+        return {"scheme": scheme, "hosts": hosts, **place, "tls": self.tls}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,10 @@ Row = Mapping[str, Any]
 
 
 class UserRoom:
-    """Kind `user`. `host` and `port` are n8n's way to the server, where it differs."""
+    """Kind `user`."""
 
-    def __init__(self, server: Server, *, host: str = "", port: int = 0) -> None:
-        self._server, self._host, self._port = server, host, port
+    def __init__(self, server: Server) -> None:
+        self._server = server
 
     def user(self, target: Target) -> str:
         return text(target.props, "user") or target.ref or ""
@@ -63,7 +63,7 @@ class UserRoom:
             Presence.PRESENT,
             ref=name,
             props={"database": database, "user": name, "access": access},
-            outputs=self._outputs(database, name),
+            outputs=_outputs(database, name),
             fingerprint=digest([note, access]),
             marker=Marker.search(note),
         )
@@ -98,7 +98,7 @@ class UserRoom:
                 raise foreign(f"a user called {name}")
         if row is not None:
             await self._server.write(HOME, {"updateUser": name, **given}, call.permit)
-        return Outcome(name, self._outputs(database, name))
+        return Outcome(name, _outputs(database, name))
 
     async def probe(self, target: Target, neighbours: Sequence[Target]) -> list[ProbeResult]:
         database, name = text(target.props, "database"), self.user(target)
@@ -123,16 +123,16 @@ class UserRoom:
         results.append(ProbeResult(target.address, name, not report.rules, why, fix if why else ""))
         return results
 
-    def _outputs(self, database: str, name: str) -> dict[str, Json]:
-        place = self._server.endpoint.outputs(self._host, self._port)
-        return {"user": name, "database": database, "auth_source": HOME, **place}
-
 
 def nearest(own: str, others: Sequence[str]) -> list[str]:
     """The few that follow in alphabetical order, round the end: everybody is tried by somebody."""
     names = sorted({name for name in others if name and name != own})
     after = [name for name in names if name > own] + [name for name in names if name < own]
     return after[:NEIGHBOURS_TRIED]
+
+
+def _outputs(database: str, name: str) -> dict[str, Json]:
+    return {"user": name, "database": database, "auth_source": HOME}
 
 
 def _note(row: Row) -> str:
