@@ -60,7 +60,7 @@ def standing_now(world: World, subscribed: Observed, written: Observed) -> Stand
     outputs = subscribed.outputs if subscribed.presence is Presence.PRESENT else {}
     return standing_of(
         outputs,
-        past_due_since=_earlier(_seconds(outputs, "past_due_since"), seconds_of(str(written.props.get("since") or ""))),
+        past_due_since=_earlier(_seconds(outputs, "due_since"), seconds_of(str(written.props.get("since") or ""))),
         past_due_days=world.platform.defaults.billing.past_due_days,
         now=world.clock.now(),
     )

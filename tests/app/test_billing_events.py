@@ -139,12 +139,12 @@ async def test_the_tenant_is_found_by_the_objects_marker(billing: Billing, holde
 
 async def test_a_late_payment_warns_first_and_keeps_its_day(billing: Billing) -> None:
     due = billing.clock.now() - DAY
-    billing.account.subscriptions[ACME] = {"status": "past_due", "past_due_since": due}
+    billing.account.subscriptions[ACME] = {"status": "past_due", "due_since": due}
     await deliver(billing, "evt_1")
     first = billing.standings[ACME]
     assert first.state == "warned" and first.until
     billing.clock.advance(2 * DAY)
-    billing.account.subscriptions[ACME] = {"status": "past_due", "past_due_since": due + DAY}
+    billing.account.subscriptions[ACME] = {"status": "past_due", "due_since": due + DAY}
     await deliver(billing, "evt_2")
     assert billing.standings[ACME].until == first.until, "a later invoice gives no new days"
     billing.clock.advance(30 * DAY)
