@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from temoctl.app import guard
+from temoctl.app.archiving import ArchiveFirst
 from temoctl.app.claims import Claim, claim
 from temoctl.app.connections import connections_of
 from temoctl.app.holder import Holder
@@ -208,7 +209,7 @@ class _Run:
 
     async def _work(self, inputs: Inputs, *, resuming: bool) -> RunResult:
         recorded, platform = await self._records()
-        run_world = await self._run_world(platform)
+        run_world = await self._run_world(recorded, platform)
         guard.check_fresh(
             self.mine,
             inputs,
@@ -242,7 +243,7 @@ class _Run:
         found = await self.world.store.load(list(dict.fromkeys((self.mine.tenant, PLATFORM))))
         return found[self.mine.tenant], found[PLATFORM]
 
-    async def _run_world(self, platform: RecordedTenant) -> RunWorld:
+    async def _run_world(self, recorded: RecordedTenant, platform: RecordedTenant) -> RunWorld:
         world, crew = self.world, self.crew
         return RunWorld(
             systems=world.systems,
@@ -259,6 +260,7 @@ class _Run:
             instances=world.instances,
             neighbours=crew.neighbours,
             root=str(world.root),
+            beforehand=ArchiveFirst(world, self.hold.permit, self.mine, recorded, platform),
         )
 
     def _lost(self) -> bool:

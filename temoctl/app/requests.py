@@ -54,6 +54,19 @@ class ReconcileRequest:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveRequest:
+    """Ask to archive what some tenants' conversations would lose within the next `days`."""
+
+    place: Place
+    tenants: tuple[str, ...] = ()
+    everyone: bool = False
+    days: float = 3.0
+
+    def tree(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 class ExitCode(IntEnum):
     """The one table of exit codes (DESIGN §10, DECISIONS 21), the same for every command."""
 

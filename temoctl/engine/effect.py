@@ -138,6 +138,8 @@ class Effects:
             self._run.world.root,
         )
         try:
+            if wish.verb is Verb.UPDATE and self._run.world.beforehand is not None:
+                await self._run.world.beforehand(wish.target)
             outcome = await wish.system.execute(call)
         except TemoError:
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from temoctl.engine.events import Sink
@@ -17,6 +17,8 @@ from temoctl.model.errors import UserError
 from temoctl.model.kind import Kind
 from temoctl.model.plan import Mode
 
+Beforehand = Callable[[Target], Awaitable[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class RunWorld:
@@ -25,7 +27,8 @@ class RunWorld:
     `systems` by system name, `kinds` by kind key (`n8n.workflow`). `journal` is one GroupJournal for the run.
     `platform` are the recorded outputs of the platform's resources; `instances` the pinned instance of each system.
     `neighbours` are, by kind key, targets of other tenants which probes must be refused at. `root` is the folder
-    that relative file paths in props start from.
+    that relative file paths in props start from. `beforehand` is called before an object is changed, with what it is to
+    become; what it raises stops the change, and may say that trying again helps.
     """
 
     systems: Mapping[str, System]
@@ -43,6 +46,7 @@ class RunWorld:
     neighbours: Mapping[str, Sequence[Target]] = field(default_factory=dict)
     root: str = ""
     patience: Patience = field(default_factory=Patience)
+    beforehand: Beforehand | None = None
 
     def system(self, address: Address) -> System:
         """The connected system of an address. Raises UserError (TEMO511) when the platform file has none."""

@@ -11,13 +11,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from temoctl.engine.ports import Clock
-from temoctl.engine.protocol import Call, Context, Outcome, ProbeResult, Proof, Scope, Snapshot, System, Target, Verdict
+from temoctl.engine.protocol import (
+    Call,
+    Context,
+    Line,
+    Outcome,
+    ProbeResult,
+    Proof,
+    Scope,
+    Snapshot,
+    System,
+    Target,
+    Verdict,
+)
 from temoctl.model.errors import Refused, TemoError, Unavailable
 from temoctl.model.identity import object_name
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
 from temoctl.systems.mongodb.collections import CollectionRoom
 from temoctl.systems.mongodb.databases import DatabaseRoom
+from temoctl.systems.mongodb.expiring import lines
 from temoctl.systems.mongodb.kinds import KINDS, SYSTEM
 from temoctl.systems.mongodb.room import Part, Registry, Room, Tenants, found, unknown
 from temoctl.systems.mongodb.server import DENIED, UNAVAILABLE, Declined, Server
@@ -32,7 +45,7 @@ HISTORY_PART = "h"
 
 
 class MongodbSystem:
-    """Implements engine.protocol.System and Probes. Everything it makes is ready when the call returns."""
+    """Implements engine.protocol.System, Probes and Expires. Everything it makes is ready when the call returns."""
 
     name = SYSTEM
 
@@ -164,6 +177,10 @@ class MongodbSystem:
             return await self._room(target).probe(target, neighbours)
         except TemoError as error:
             return [ProbeResult(target.address, "answers", False, error.summary, error.fix)]
+
+    async def expiring(self, target: Target, *, after: str, before: float, limit: int) -> Sequence[Line]:
+        """Messages of a collection, oldest first."""
+        return await lines(self._server, target, after=after, before=before, limit=limit)
 
     async def close(self) -> None:
         await self._server.close()
