@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from temoctl.model.address import Address
 from temoctl.model.diagnostic import Where
@@ -110,7 +112,18 @@ def _words(draft: Draft, mode: Mode) -> wording.Words:
         return wording.Words(draft.blocked, seen.fix if seen else "", (seen.code if seen else "") or "TEMO403")
     if draft.repair and draft.action is Action.UPDATE:
         return wording.Words(draft.repair)
-    return wording.words(draft.finding, draft.reason, mode)
+    said = wording.words(draft.finding, draft.reason, mode)
+    lost = _losses(draft)
+    return replace(said, because=f"{said.because}; {'; '.join(lost)}") if lost else said
+
+
+def _losses(draft: Draft) -> list[str]:
+    """What this change would destroy, as the system counted it for the fields that differ."""
+    if draft.action not in (Action.UPDATE, Action.ADOPT):
+        return []
+    losses = draft.finding.views.seen.losses
+    changed = {re.split(r"[.\[]", one.path, maxsplit=1)[0] for one in draft.finding.changes}
+    return [words for name, words in sorted(losses.items()) if name in changed]
 
 
 def _detail(draft: Draft) -> str:
@@ -138,6 +151,8 @@ def _ref(draft: Draft) -> str | None:
 
 def _impact(draft: Draft) -> Impact:
     kind = draft.finding.views.kind
+    if _losses(draft):
+        return Impact.DATA_LOSS
     match draft.action:
         case Action.CREATE | Action.UPDATE | Action.REPLACE | Action.DELETE:
             return impact_of(kind, draft.action.value, draft.finding.changes)
@@ -151,11 +166,13 @@ def _reversible(draft: Draft) -> bool:
     kind = draft.finding.views.kind
     if draft.action in (Action.DELETE, Action.REPLACE):
         return kind.reversible and not kind.data
-    return True
+    return not _losses(draft)
 
 
 def _allowance(draft: Draft) -> str:
     kind = draft.finding.views.kind
+    if _losses(draft):
+        return f"lose:{kind.key}"  # narrower than "delete:", which would let the whole thing go
     return f"delete:{kind.key}" if kind.data and draft.action in (Action.DELETE, Action.REPLACE) else ""
 
 
