@@ -29,6 +29,11 @@ def subscription(tenant: str) -> Address:
     return Address(tenant, STRIPE, "subscription", "plan")
 
 
+def gate(tenant: str) -> Address:
+    """The one thing a person has to do: give Stripe a card."""
+    return Address(tenant, STRIPE, "payment", "subscribe")
+
+
 def service(tenant: str) -> Address:
     return Address(tenant, SUPABASE, "standing", "service")
 

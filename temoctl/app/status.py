@@ -1,13 +1,19 @@
-"""What is on record now: tenants, their channels, who works on them, what was last done. Asks no system."""
+"""What is on record now: tenants, their channels, who works on them, what was last done; and what they pay.
+
+Asks no system but the one that bills.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from temoctl.app.bills import Bill, bills
+from temoctl.app.requests import Place
 from temoctl.app.selection import known_tenant
-from temoctl.app.world import World
-from temoctl.systemdata.ports import Connection, LeaseState, RunRow
+from temoctl.app.world import World, open_world
+from temoctl.model.plan import RecordedTenant
+from temoctl.systemdata.ports import Connection, LeaseState, Principal, RunRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +28,19 @@ class TenantStatus:
     last: RunRow | None = None
     lease: LeaseState | None = None
     unfinished: int = 0
+    bill: Bill | None = None
 
 
-async def status(world: World, tenants: Sequence[str] = ()) -> list[TenantStatus]:
-    """The tenants named, or all, the platform first."""
+async def status(place: Place, principal: Principal, tenants: Sequence[str] = ()) -> tuple[list[TenantStatus], float]:
+    """The tenants named, or all, the platform first; and the moment it was so. Billing is asked where there is any."""
+    async with open_world(place, principal, connect=False, read_only=True) as world:
+        found, loaded = await _on_record(world, tenants)
+        now = world.clock.now()
+    billed = await bills(place, principal, loaded)
+    return [replace(one, bill=billed.get(one.tenant)) for one in found], now
+
+
+async def _on_record(world: World, tenants: Sequence[str]) -> tuple[list[TenantStatus], Mapping[str, RecordedTenant]]:
     recorded = {one.tenant: one for one in await world.store.tenants()}
     broken = {one.tenant for one in world.project.errors if one.tenant}
     for name in tenants:
@@ -52,7 +67,7 @@ async def status(world: World, tenants: Sequence[str] = ()) -> list[TenantStatus
                 len(one.open_intents),
             )
         )
-    return found
+    return found, loaded
 
 
 async def _newest(world: World, names: Sequence[str]) -> dict[str, RunRow]:

@@ -22,11 +22,8 @@ def register(app: typer.Typer) -> None:
 
 async def _status(session: Session, tenants: tuple[str, ...]) -> None:
     from temoctl.app.status import status
-    from temoctl.app.world import open_world
 
-    async with open_world(session.place, session.principal, connect=False, read_only=True) as world:
-        found = await status(world, tenants)
-        now = world.clock.now()
+    found, now = await status(session.place, session.principal, tenants)
     if session.json:
         return session.document({"format_version": 1, "tenants": [_tree(one) for one in found]})
     from temoctl.render.status import status_page

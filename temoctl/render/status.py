@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from temoctl.app.status import TenantStatus
+from temoctl.render.bill import bill_lines
 from temoctl.render.page import Page
 from temoctl.render.tables import ago
 from temoctl.render.text import count, pad, width
@@ -53,6 +54,8 @@ def _tenant(page: Page, one: TenantStatus, now: float, names: int, detail: bool)
         if detail:
             for key, value in sorted(row.fields.items()):
                 page.line("      ", (f"{key} = {value}", "dim"))
+    if one.bill is not None:
+        bill_lines(page, one.bill, now=now)
     if one.lease is not None:
         beat = ago(now - one.lease.heartbeat_at)
         page.line("    ", (f"{one.lease.who} works on it ({one.lease.operation}, last sign {beat})", "bold"))
