@@ -14,11 +14,13 @@ from temoctl.app.desired import Blueprints, Wanted
 from temoctl.app.requests import PlanRequest
 from temoctl.app.selection import Selection, select_tenants
 from temoctl.app.snapshot import Look, Progress, Seen, look, outputs_of
+from temoctl.app.standing import plan_with_standing
 from temoctl.app.world import World, check_instances
 from temoctl.model.address import PLATFORM, Address
 from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.identity import UID_LENGTH
 from temoctl.model.plan import Inputs, Mode, Plan, RecordedTenant, TenantPlan, View
+from temoctl.model.resource import Desired
 from temoctl.model.value import UNKNOWN, Json
 from temoctl.planner import plan_tenant, select
 
@@ -121,22 +123,27 @@ def _tenant(
     def known(address: Address, output: str) -> Json:
         return outputs.get(address, {}).get(output, UNKNOWN)
 
-    return plan_tenant(
-        one.tenant,
-        uid=one.owner.uid,
-        new=one.new,
-        desired=one.desired,
-        recorded=record,
-        view=seen.views.get(one.tenant, View({})),
-        kinds=world.kinds,
-        mode=mode,
-        known=known,
-        inputs=one.inputs,
-        platform_serial=recorded[PLATFORM].serial,
-        not_applied=one.not_applied,
-        problems=(*one.problems, *clashing.get(one.tenant, ())),
-        platform_in_run=platform_in_run,
-    )
+    view = seen.views.get(one.tenant, View({}))
+
+    def plan(desired: Mapping[Address, Desired], record: RecordedTenant, inputs: Inputs) -> TenantPlan:
+        return plan_tenant(
+            one.tenant,
+            uid=one.owner.uid,
+            new=one.new,
+            desired=desired,
+            recorded=record,
+            view=view,
+            kinds=world.kinds,
+            mode=mode,
+            known=known,
+            inputs=inputs,
+            platform_serial=recorded[PLATFORM].serial,
+            not_applied=one.not_applied,
+            problems=(*one.problems, *clashing.get(one.tenant, ())),
+            platform_in_run=platform_in_run,
+        )
+
+    return plan_with_standing(world, one, record, view, mode=mode, plan=plan)
 
 
 def _with_notes(plans: list[TenantPlan], notes: Iterable[Diagnostic]) -> list[TenantPlan]:

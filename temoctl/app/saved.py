@@ -8,6 +8,7 @@ from temoctl.app.claims import claims_of
 from temoctl.app.planning import Planned, wishes
 from temoctl.app.selection import Selection
 from temoctl.app.snapshot import Look, outputs_of, secrets_for
+from temoctl.app.standing import with_standings
 from temoctl.app.world import World, check_instances
 from temoctl.model.address import PLATFORM
 from temoctl.model.errors import UserError
@@ -45,6 +46,8 @@ async def load(world: World, file: str) -> Planned:
     looks = [Look(one.tenant, one.owner, one.desired, recorded[one.tenant]) for one in wanted.values()]
     seen = await secrets_for(world, looks, outputs_of(recorded[PLATFORM]))
     claims = claims_of(world, looks, seen) if plan.mode is Mode.APPLY else []
+    if plan.mode is Mode.APPLY:
+        wanted = await with_standings(world, wanted, recorded)
     return Planned(plan, Selection(tenants), wanted, recorded, tuple(claims))
 
 

@@ -6,7 +6,7 @@ A system that fails makes its objects unknown, never absent. Must not decide wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from temoctl.app.world import World
@@ -43,12 +43,14 @@ class Seen:
     secrets: Mapping[tuple[str, SecretRef], Secret] = field(default_factory=dict)
 
 
-async def look(world: World, looks: list[Look], platform: Outputs, progress: Progress) -> Seen:
-    """One snapshot of everything in scope."""
-    pairs = _pairs(looks, platform)
+async def look(
+    world: World, looks: list[Look], platform: Outputs, progress: Progress, *, only: Collection[Address] | None = None
+) -> Seen:
+    """One snapshot of everything in scope; of some addresses `only`, where a part is asked for."""
+    pairs = [one for one in _pairs(looks, platform) if only is None or one[1] in only]
     secrets = await _secrets(world, pairs)
     kinds = world.kinds
-    by_system: dict[str, list[Target]] = {name: [] for name in world.systems}
+    by_system: dict[str, list[Target]] = {} if only is not None else {name: [] for name in world.systems}
     for one, address, props in pairs:
         by_system.setdefault(address.system, []).append(_target(kinds, one, address, props, secrets))
     owners = {one.tenant: one.owner for one in looks}

@@ -80,13 +80,12 @@ def _short(text: str) -> str:
 def _plan(builder: Builder, plan: PlanSpec) -> None:
     name = plan_name(plan.id)
     product = builder.ref(PRODUCT, name)
-    description = {"description": plan.description} if plan.description else {}
     builder.add(
         builder.address(PRODUCT, name),
         {
             "id": object_name(builder.owner, _product_part(plan.id)),
             "name": plan.title or plan.id,
-            **description,
+            "description": plan.description or "",
             "active": True,
         },
         f"Plan {plan.id}",

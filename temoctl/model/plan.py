@@ -47,6 +47,7 @@ class Inputs:
     knowledge: str = ""
     program: str = ""
     secrets: str = ""
+    standing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

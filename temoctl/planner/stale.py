@@ -15,6 +15,7 @@ _CHANGED = {
     "knowledge": "a knowledge-base file was changed",
     "program": "temoctl itself is another version",
     "secrets": "a secret has a new version",
+    "standing": "something was paid, or wasn't: whether the tenant is served has changed",
 }
 
 

@@ -108,6 +108,7 @@ class Toy:
         names = ("id", "schema", "role", "user", "table", "name", "username")
         outputs = {key: str(props.get(key, key)) for key in names}
         outputs |= {"host": "127.0.0.1", "port": 1, "database": "d", "ssl": "disable", "columns": [], "rows": 3}
+        outputs |= {"status": "trialing"} if address.kind == "subscription" else {}
         ref = f"ref-{address.tail}"
         self._all.objects[str(address)] = {"ref": ref, "props": props, "outputs": outputs, "marker": call.marker}
         return Outcome(ref, outputs)

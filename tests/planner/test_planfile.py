@@ -153,7 +153,7 @@ def test_nothing_but_plain_values_gets_into_a_plan(value: Any) -> None:
 
 
 def planned(**changes: Any) -> TenantPlan:
-    inputs = Inputs("s", "p", "f", "t", "k", "1", "v")
+    inputs = Inputs("s", "p", "f", "t", "k", "1", "v", "a")
     plan = TenantPlan("acme", "u1", False, 4, (), inputs=inputs, platform_serial=2, manager="anna")
     return replace(plan, **changes)
 
@@ -165,7 +165,9 @@ def test_a_fresh_plan_is_not_stale() -> None:
     assert stale_reasons(planned(), planned().inputs, RECORD, platform_serial=2) == ()
 
 
-@pytest.mark.parametrize("field", ["spec", "plans", "platform", "templates", "knowledge", "program", "secrets"])
+@pytest.mark.parametrize(
+    "field", ["spec", "plans", "platform", "templates", "knowledge", "program", "secrets", "standing"]
+)
 def test_each_input_is_named_when_it_changed(field: str) -> None:
     reasons = stale_reasons(planned(), replace(planned().inputs, **{field: "other"}), RECORD, platform_serial=2)
     assert len(reasons) == 1 and reasons[0]
