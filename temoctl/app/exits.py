@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from temoctl.app.requests import ExitCode, worst
 from temoctl.engine.result import RunResult
 from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.plan import Mode, Plan, TenantPlan
 from temoctl.model.step import Action, Step
+
+if TYPE_CHECKING:
+    from temoctl.app.archive import Archived
 
 _LOCKED = ("TEMO600", "TEMO602")
 
@@ -61,3 +65,10 @@ def _of_result(one: RunResult) -> ExitCode:
     if broken:
         return ExitCode.PARTLY if one.done or one.stopped or not one.failed else ExitCode.ERROR
     return ExitCode.WAITING if one.waiting else ExitCode.DONE
+
+
+def of_archived(done: Iterable[Archived]) -> ExitCode:
+    """An archive that stopped in the middle is whole as far as it goes; what others kept counts as done."""
+    codes = [ExitCode.DONE if one.problem is None else of_code(one.problem.code) for one in done]
+    some = ExitCode.ERROR in codes and ExitCode.DONE in codes
+    return worst(ExitCode.PARTLY if some and code is ExitCode.ERROR else code for code in codes)

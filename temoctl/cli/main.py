@@ -26,6 +26,7 @@ _COMMANDS = (
     "apply",
     "destroy",
     "drift",
+    "archive",
     "status",
     "state",
     "secrets",
