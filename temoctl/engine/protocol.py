@@ -21,6 +21,7 @@ from temoctl.engine.ports import Clock, Permit, Slots
 from temoctl.model.address import Address
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.kind import Kind
+from temoctl.model.money import Money
 from temoctl.model.resource import Observed
 from temoctl.model.secret import Secret
 from temoctl.model.step import FieldChange
@@ -92,10 +93,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A finished create or update: the vendor's id and what others may refer to. Deletes return `Proof` by `gone`."""
+    """A finished create or update: the vendor's id and what others may refer to. Deletes return `Proof` by `gone`.
+
+    `issued` are secrets that the vendor told this one time, by path in the tenant's vault: the engine commits them
+    there before the intent ends. Only kinds of identity ISSUED_ONCE have any: what nobody kept is made anew.
+    """
 
     ref: str
     outputs: Mapping[str, Json] = field(default_factory=dict)
+    issued: Mapping[str, Secret] = field(default_factory=dict)
 
 
 class Verdict(StrEnum):
@@ -215,6 +221,46 @@ class Keeps(Protocol):
 
     async def keep(self, target: Target, key: str, content: bytes, permit: Permit) -> None:
         """Keep a part, or keep it again: the same key is the same part."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address that opens something for whoever has it. Shown once, never recorded. `expires` in seconds (epoch)."""
+
+    url: str
+    instructions: str
+    expires: float | None = None
+
+
+@runtime_checkable
+class Links(Protocol):
+    """A system in which a person does a gate's work at an address that is made for it."""
+
+    async def link(self, target: Target, permit: Permit) -> Link:
+        """A fresh address for a gate, or for looking after what it opened. Raises Refused where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a tenant pays, as the vendor sees it now. Times in seconds (epoch); `Money.per` says how often."""
+
+    status: str
+    next: Money | None = None
+    next_at: float | None = None
+    trial_ends: float | None = None
+    due: Money | None = None
+    due_since: float | None = None
+    ends_at: float | None = None
+
+
+@runtime_checkable
+class Bills(Protocol):
+    """A system that charges for a tenant."""
+
+    async def bill(self, target: Target) -> Bill | None:
+        """How a subscription stands; None where there is none. Changes nothing."""
         ...
 
 
