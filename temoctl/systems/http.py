@@ -40,7 +40,8 @@ class HttpApi:
     """One vendor's HTTP interface at one base URL.
 
     `title` is the vendor's name for people; `codes` are the codes of its Unavailable, UnknownOutcome and Retryable
-    errors, in that order. `patience` is how many seconds of 429 are sat out before the call gives up.
+    errors, in that order. `patience` is how many seconds of 429 are sat out before the call gives up. `replays` is the
+    header of a vendor that answers a repeated write from memory: a 5xx with it did nothing now, and is returned.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class HttpApi:
         patience: float = 300.0,
         headers: Mapping[str, str] | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        replays: str = "",
     ) -> None:
-        self._title, self._codes = title, codes
+        self._title, self._codes, self._replays = title, codes, replays
         self._clock, self._slots, self._patience = clock, slots, patience
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -104,7 +106,7 @@ class HttpApi:
             raise UnknownOutcome(
                 self._codes[1], f"{self._title} gave no answer to a change ({type(error).__name__})"
             ) from None
-        if response.status_code >= 500:
+        if response.status_code >= 500 and self._replays not in response.headers:
             raise UnknownOutcome(self._codes[1], f"{self._title} answered a change with HTTP {response.status_code}")
         return response
 
