@@ -1,0 +1,316 @@
+"""Stripe's API through Stripe's own SDK: whole lists, single objects, changes, and what its answers mean.
+
+The SDK makes the requests and reads the answers; how they travel is ours (`Wire`), because the SDK doesn't wait for
+429, doesn't know our limits and clocks, and tells Stripe about this machine. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import stripe
+
+from temoctl.engine.ports import Clock, Permit, Slots
+from temoctl.model.errors import Conflict, Refused, TemoError, Unavailable, UnknownOutcome
+from temoctl.model.secret import Secret
+from temoctl.systems.http import HttpApi
+
+UNAVAILABLE, UNKNOWN, LIMITED = "TEMO730", "TEMO731", "TEMO732"
+BAD_KEY, NO_RIGHT, REFUSED = "TEMO733", "TEMO734", "TEMO735"
+REPLAYED, DECLINED = "TEMO736", "TEMO738"
+
+PAGE = 100
+_REPLAY = "idempotent-replayed"
+_WORDS = frozenset(
+    [
+        "v1",
+        "account",
+        "products",
+        "prices",
+        "features",
+        "entitlements",
+        "customers",
+        "subscriptions",
+        "resume",
+        "invoices",
+        "create_preview",
+        "checkout",
+        "sessions",
+        "billing_portal",
+        "configurations",
+        "webhook_endpoints",
+        "test_helpers",
+        "test_clocks",
+    ]
+)
+"""The fixed parts of the paths we use; everything else in a path is an id."""
+_TOLD_NOBODY = ("x-stripe-client-user-agent", "x-stripe-client-telemetry")
+
+Row = dict[str, Any]
+Service = Callable[..., Awaitable[Any]]
+
+stripe.enable_telemetry = False
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One call on its way: the permit it needs where it changes something, and a secret its answer told."""
+
+    permit: Permit | None = None
+    secret: Secret | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_ASKING: ContextVar[_Asking] = ContextVar("temoctl_stripe_asking")
+
+
+class Wire(stripe.HTTPClient):
+    """How the SDK's requests travel: with our limits, our patience and our transport.
+
+    A secret in an answer is taken out before the SDK sees it, because the SDK logs what it reads.
+    """
+
+    name = "temoctl"
+
+    def __init__(self, http: HttpApi) -> None:
+        super().__init__()
+        self._http = http
+
+    async def request_async(
+        self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
+    ) -> tuple[bytes, int, Mapping[str, str]]:
+        asking = _ASKING.get()
+        sent = {key: value for key, value in headers.items() if key.lower() not in _TOLD_NOBODY}
+        verb, key = method.upper(), endpoint(method, url)
+        if asking.permit is None:
+            response = await self._http.read(verb, url, key=key, headers=sent, content=post_data)
+        else:
+            response = await self._http.write(verb, url, permit=asking.permit, key=key, headers=sent, content=post_data)
+        asking.headers = response.headers
+        return _without_secret(response, asking), response.status_code, {}
+
+    async def close_async(self) -> None:
+        await self._http.close()
+
+
+def endpoint(method: str, url: str) -> str:
+    """What Stripe counts calls by: `GET /v1/customers/{id}` is one endpoint for all ids."""
+    path = urlsplit(url).path
+    return f"{method.upper()} /" + "/".join(part if part in _WORDS else "{id}" for part in path.strip("/").split("/"))
+
+
+def _without_secret(response: httpx.Response, asking: _Asking) -> bytes:
+    if b'"secret"' not in response.content:
+        return response.content
+    try:
+        row = response.json()
+    except ValueError:
+        return response.content
+    if isinstance(row, dict) and isinstance(row.get("secret"), str):
+        asking.secret = Secret(row.pop("secret"))
+        return json.dumps(row).encode()
+    return response.content
+
+
+class StripeApi:
+    """One Stripe account, as one key opens it."""
+
+    def __init__(
+        self,
+        url: str,
+        key: Secret,
+        *,
+        clock: Clock,
+        slots: Slots,
+        timeout: float = 20.0,
+        patience: float = 300.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+        page: int = PAGE,
+    ) -> None:
+        self._wire = Wire(
+            HttpApi(
+                url,
+                title="Stripe",
+                codes=(UNAVAILABLE, UNKNOWN, LIMITED),
+                clock=clock,
+                slots=slots,
+                timeout=timeout,
+                patience=patience,
+                transport=transport,
+                replays=_REPLAY,
+            )
+        )
+        self.live = "_live_" in key.reveal()
+        self._page = page
+        self._sdk = stripe.StripeClient(
+            key.reveal(),
+            base_addresses={"api": url, "connect": url, "files": url, "meter_events": url},
+            http_client=self._wire,
+            max_network_retries=0,
+        )
+        self.v1 = self._sdk.v1
+
+    async def close(self) -> None:
+        await self._wire.close_async()
+
+    # --- reading
+
+    async def get(self, service: Service, *path: str, expand: Sequence[str] = ()) -> Row | None:
+        """One object, None where Stripe has none. Raises Unavailable, Refused or Retryable."""
+        try:
+            return await self._call(_Asking(), service, *path, params={"expand": list(expand)} if expand else None)
+        except stripe.StripeError as error:
+            if _is_missing(error):
+                return None
+            raise _meaning(error) from None
+
+    async def ask(self, service: Service, *path: str, params: Mapping[str, Any]) -> Row:
+        """A question that is asked with POST and changes nothing."""
+        try:
+            return await self._call(_Asking(), service, *path, params=dict(params))
+        except stripe.StripeError as error:
+            raise _meaning(error) from None
+
+    async def all(self, service: Service, *path: str, **params: Any) -> list[Row]:
+        """Every object of a list, page by page. A list that grows while it is read gives no object twice."""
+        rows: dict[str, Row] = {}
+        after: dict[str, str] = {}
+        while True:
+            asked = {**params, **after, "limit": self._page}
+            try:
+                page = await self._call(_Asking(), service, *path, params=asked)
+            except stripe.StripeError as error:
+                raise _meaning(error) from None
+            data = page.get("data")
+            if not isinstance(data, list):
+                raise Unavailable(UNAVAILABLE, "Stripe's answer makes no sense: a list without data")
+            rows.update((str(row["id"]), row) for row in data)
+            if not page.get("has_more") or not data:
+                return list(rows.values())
+            after = {"starting_after": str(data[-1]["id"])}
+
+    # --- changing
+
+    async def change(self, service: Service, *path: str, permit: Permit, key: str, params: Mapping[str, Any]) -> Row:
+        """A call that changes something, under an idempotency key. Raises UnknownOutcome as well."""
+        return (await self.change_and_hear(service, *path, permit=permit, key=key, params=params))[0]
+
+    async def change_and_hear(
+        self, service: Service, *path: str, permit: Permit, key: str, params: Mapping[str, Any]
+    ) -> tuple[Row, Secret | None]:
+        """As `change`, with the secret that the answer told this one time. Without a key each call stands alone."""
+        asking = _Asking(permit)
+        try:
+            row = await self._call(
+                asking, service, *path, params=dict(params), options={"idempotency_key": key} if key else None
+            )
+        except stripe.StripeError as error:
+            raise _meaning(error, asking) from None
+        return row, asking.secret
+
+    async def remove(
+        self, service: Service, *path: str, permit: Permit, params: Mapping[str, Any] | None = None
+    ) -> bool:
+        """A deletion; False where there was nothing to delete. Done twice it does no harm, so it needs no key."""
+        asking = _Asking(permit)
+        try:
+            await self._call(asking, service, *path, params=dict(params or {}))
+        except stripe.StripeError as error:
+            if _is_missing(error):
+                return False
+            raise _meaning(error, asking) from None
+        return True
+
+    async def _call(self, asking: _Asking, service: Service, *path: str, **given: Any) -> Row:
+        before = _ASKING.set(asking)
+        try:
+            answer = await service(*path, **{name: value for name, value in given.items() if value is not None})
+        finally:
+            _ASKING.reset(before)
+        row: Row = answer.to_dict()
+        return row
+
+
+def _is_missing(error: stripe.StripeError) -> bool:
+    return error.http_status == 404 and error.code == "resource_missing"
+
+
+def is_taken(error: TemoError) -> bool:
+    """Whether a refusal says that there is one already."""
+    return error.code == REFUSED and "(resource_already_exists)" in error.summary
+
+
+def _meaning(error: stripe.StripeError, asking: _Asking | None = None) -> TemoError:
+    """What a refusal of Stripe's means. `asking` is the change it refused, None for reads."""
+    status, words = error.http_status or 0, _words(error)
+    if not 400 <= status < 500:
+        return _nonsense(status, asking)
+    if isinstance(error, stripe.IdempotencyError):
+        return Conflict(
+            REPLAYED,
+            "Stripe knows this change with another content",
+            detail=words,
+            fix="run the same command again: it looks at what is there and asks anew",
+        )
+    match status:
+        case 401:
+            return Refused(
+                BAD_KEY,
+                "Stripe refuses the API key",
+                fix="copy the secret key from Stripe's Dashboard (Developers, API keys) to where "
+                "systems.stripe.api_key points",
+            )
+        case 402:
+            return Refused(
+                DECLINED,
+                "Stripe could not charge the customer",
+                detail=words,
+                fix="ask the customer for another card: `temoctl status TENANT --link` gives the address to enter it",
+            )
+        case 403:
+            return Refused(
+                NO_RIGHT,
+                "the Stripe key doesn't allow this",
+                detail=words,
+                fix="use the account's secret key, or give the restricted key this right in Stripe's Dashboard",
+            )
+        case 409:
+            return UnknownOutcome(UNKNOWN, "Stripe is still busy with the same change", detail=words)
+        case _:
+            code = f" ({error.code})" if error.code else ""
+            return Refused(
+                REFUSED,
+                f"Stripe says no{code}",
+                detail=words,
+                fix="the words above are Stripe's own; mend what they name, or show them to an engineer",
+            )
+
+
+def _nonsense(status: int, asking: _Asking | None) -> TemoError:
+    if asking is None:
+        return Unavailable(
+            UNAVAILABLE,
+            f"what answers at Stripe's address isn't Stripe (HTTP {status})",
+            fix="check systems.stripe.url in platform.yaml",
+        )
+    if _REPLAY in asking.headers:
+        # The engine repeats a change only after it looked and found nothing: what Stripe remembers did nothing.
+        return Refused(
+            REPLAYED,
+            "Stripe failed at this change and repeats its failure",
+            detail="Stripe keeps even a failure under the change's key for 24 hours. Nothing had happened.",
+            fix="run the same command again: it asks under a new key",
+        )
+    return UnknownOutcome(UNKNOWN, f"Stripe's answer to a change makes no sense (HTTP {status})")
+
+
+def _words(error: stripe.StripeError) -> str:
+    """Stripe's own words, without the key that some of them repeat."""
+    return re.sub(r"\b([sr]k_(?:live|test)_)\w+", r"\1…", str(error.user_message or ""))
