@@ -22,7 +22,7 @@ app.add_typer(fault, name="fault")
 N8n = Annotated[
     str, typer.Option("--n8n", metavar="fake|real", help="A stand-in (the default), or a real n8n from the cache.")
 ]
-System = Annotated[str, typer.Option("--system", metavar="NAME", help="n8n, telegram, storage or llm.")]
+System = Annotated[str, typer.Option("--system", metavar="NAME", help="n8n, telegram, storage, mongodb or llm.")]
 
 
 def register(parent: typer.Typer) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from temoctl.sandbox.folder import write_private_bytes
+from temoctl.sandbox.mongo.listener import MongoListener
 from temoctl.systems.fake_http import FakeHttp
 from temoctl.systems.n8n.fake import FakeN8n
 from temoctl.systems.supabase.fake import FakeStorage
@@ -21,6 +22,7 @@ from temoctl.systems.telegram.fake import FakeTelegram
 
 def save(fakes: Mapping[str, FakeHttp], path: Path) -> None:
     held = {f"{name}.{part}": dict(table) for name, fake in fakes.items() for part, table in _tables(fake)}
+    held |= {name: fake.engine.dump() for name, fake in fakes.items() if isinstance(fake, MongoListener)}
     write_private_bytes(path, pickle.dumps(held))
 
 
@@ -31,6 +33,8 @@ def load(fakes: Mapping[str, FakeHttp], path: Path) -> None:
         held = pickle.loads(path.read_bytes())  # noqa: S301 - our own file, in a folder only we can write to
     path.unlink(missing_ok=True)
     for name, fake in fakes.items():
+        if isinstance(fake, MongoListener) and name in held:
+            fake.engine.restore(held[name])
         for part, table in _tables(fake):
             table.update(held.get(f"{name}.{part}", {}))
 

@@ -64,6 +64,7 @@ def tree(urls: Mapping[str, str], pace: Pace, n8n_pace: Pace) -> dict[str, Any]:
                 **paced,
             },
             "telegram": {"url": urls["telegram"], **paced},
+            "mongodb": {"uri": _file("mongodb-uri"), **paced},
         },
         "shared": {"llm": {"url": urls["llm"] + "/v1", "key": {"secret": LLM_SECRET}, "model": MODEL}},
     }

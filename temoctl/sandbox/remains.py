@@ -69,6 +69,7 @@ async def remains(root: Path) -> Remains:
     async with open_vault(Folder(world.folder)) as store:
         tenants = {one.uid: one.tenant for one in await store.tenants()}
     found = [*await _at_n8n(world, tenants), *await _in_databases(world, tenants), *await _in_storage(world, tenants)]
+    found += await _in_mongodb(world, tenants)
     async with world.remote() as remote:
         bots = await remote.call("GET", "/bots")
     sending = [bot for bot in bots if bot["webhook"]["url"].startswith(world.urls["n8n"])]
@@ -118,6 +119,15 @@ async def _rows(world: World, database: str, question: str) -> list[tuple[Any, .
     dsn = (Folder(world.folder).secrets / f"{database}-dsn").read_text()
     async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
         return await (await connection.execute(question.encode())).fetchall()
+
+
+async def _in_mongodb(world: World, tenants: Mapping[str, str]) -> list[Thing]:
+    from temoctl.sandbox.mongo.marked import marked
+
+    return [
+        Thing(_named(tenants, marker), "mongodb", marker.text, what, name, active=what == "user")
+        for marker, what, name in await marked(Folder(world.folder))
+    ]
 
 
 async def _in_storage(world: World, tenants: Mapping[str, str]) -> list[Thing]:

@@ -24,6 +24,7 @@ from temoctl.engine.ports import Clock
 from temoctl.sandbox import memory
 from temoctl.sandbox.control import Control
 from temoctl.sandbox.folder import Folder, read_json, write_json
+from temoctl.sandbox.mongo.listener import MongoListener, stand_in
 from temoctl.sandbox.openai import FakeOpenAI
 from temoctl.sandbox.processes import Known
 from temoctl.sandbox.serving import HOST, Serving, bind, port_of
@@ -40,6 +41,7 @@ _BEAT = 0.25
 def fakes(config: Mapping[str, Any], urls: Mapping[str, str], clock: Clock, poster: HttpPoster) -> dict[str, FakeHttp]:
     """The stand-ins of a world by name; no n8n where a real one runs."""
     made: dict[str, FakeHttp] = {
+        "mongodb": stand_in(clock, config["mongodb_password"]),
         "telegram": FakeTelegram(clock, poster=poster),
         "storage": FakeStorage(clock, key=config["storage_key"]),
         "llm": FakeOpenAI(clock, key=config["llm_key"]),
@@ -73,13 +75,16 @@ async def try_login(credential: Mapping[str, Any]) -> str | None:
 
 async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
     clock, poster = SystemClock(), HttpPoster()
-    names = ("telegram", "storage", "llm", "control", *(("n8n",) if config["n8n"] == "fake" else ()))
+    names = ("mongodb", "telegram", "storage", "llm", "control", *(("n8n",) if config["n8n"] == "fake" else ()))
     listeners = {name: bind(config["ports"].get(name, 0)) for name in names}
     ports = {name: port_of(listener) for name, listener in listeners.items()}
     made = fakes(config, {name: f"http://{HOST}:{port}" for name, port in ports.items()}, clock, poster)
     memory.load(made, folder.memory)
     control = Control(clock, made, config["control_token"])
-    serving = Serving({**made, "control": control}, listeners)
+    wires = {name: one for name, one in made.items() if isinstance(one, MongoListener)}
+    web = {name: one for name, one in made.items() if name not in wires}
+    serving = Serving({**web, "control": control}, listeners)
+    await asyncio.gather(*(one.start(listeners[name]) for name, one in wires.items()))
     me = Known.myself(MODULE)
     write_json(folder.serving, me.tree() | {"ports": ports})
     loop = asyncio.get_running_loop()
@@ -95,6 +100,7 @@ async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
         beat.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await beat
+        await asyncio.gather(*(one.stop() for one in wires.values()))
         await poster.close()
         if folder.path.is_dir():
             memory.save(made, folder.memory)

@@ -19,6 +19,7 @@ from temoctl.model.errors import Unavailable, UserError
 from temoctl.model.secret import Secret
 from temoctl.sandbox import platform_file
 from temoctl.sandbox.folder import Folder, read_json, write_json
+from temoctl.sandbox.mongo import ADMIN
 from temoctl.sandbox.processes import Known, end, python
 from temoctl.sandbox.remote import Remote
 from temoctl.systemdata.embedded import EmbeddedPostgres, Server
@@ -93,6 +94,7 @@ async def start(
         server, databases_started = await _postgres(folder)
         served, served_started = await _serving(folder, mode)
         urls = {name: f"http://127.0.0.1:{port}" for name, port in served["ports"].items()}
+        urls["mongodb"] = f"mongodb://127.0.0.1:{served['ports']['mongodb']}"
         n8n_started = False
         if mode == REAL:
             urls["n8n"], n8n_started = await _real_n8n(folder, server, say)
@@ -129,6 +131,7 @@ async def status(root: Path) -> Status:
     titles = {
         "n8n": "n8n (stand-in)",
         "telegram": "Telegram (stand-in)",
+        "mongodb": "MongoDB (stand-in)",
         "storage": "Supabase Storage (stand-in)",
         "llm": "language model (stand-in)",
         "control": "control port",
@@ -225,6 +228,7 @@ async def _serving(folder: Folder, mode: str) -> tuple[dict[str, Any], bool]:
         "llm_key": _kept(folder, "llm-api-key", "sk-sandbox-").reveal(),
         "n8n_key": _kept(folder, "n8n-api-key", "n8n_api_").reveal() if mode == FAKE else "",
         "storage_key": _kept(folder, "storage-key", "sb_secret_").reveal(),
+        "mongodb_password": _kept(folder, "mongodb-password", "").reveal(),
     }
     answer = await asyncio.to_thread(_spawn, folder, config)
     write_json(folder.ports, answer["ports"])
@@ -258,8 +262,14 @@ def _kept(folder: Folder, name: str, prefix: str) -> Secret:
 
 def _write_platform(folder: Folder, world: World, server: Server, pace: platform_file.Pace | None) -> None:
     dsns = {f"{name}-dsn": server.dsn(name) for name in ("systemdata", "sessions", "knowledge")}
+    dsns["mongodb-uri"] = _with_login(world.urls["mongodb"], _kept(folder, "mongodb-password", ""))
     usual = pace or platform_file.PACES[FAKE]
     platform_file.write(folder, world.urls, dsns, usual, usual if world.n8n == FAKE else platform_file.PACES[REAL])
+
+
+def _with_login(url: str, password: Secret) -> Secret:
+    """MongoDB's address as temoctl itself uses it. The password is hexadecimal: nothing of it needs an escape."""
+    return Secret(url.replace("://", f"://{ADMIN}:{password.reveal()}@") + "/?authSource=admin")
 
 
 async def _real_n8n(folder: Folder, server: Server, say: Say) -> tuple[str, bool]:

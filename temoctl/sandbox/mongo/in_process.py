@@ -71,7 +71,7 @@ class InProcessMongo:
     def _run(self, session: Session, database: str, command: Command) -> Answer:
         # through BSON and back, so that nothing is shared and nothing passes that the wire wouldn't carry
         sent = bson.decode(bson.encode({**command, "$db": database}), OPTIONS)
-        answer: Answer = bson.decode(bson.encode(self.engine.run(session, sent)), OPTIONS)
+        answer = bson.decode(bson.encode(self.engine.run(session, sent)), OPTIONS)
         if not answer["ok"]:
             raise Declined(int(answer["code"]), str(answer["errmsg"]))
         return answer

@@ -1,7 +1,7 @@
 """The server on a socket: messages in and out, one connection each, and the ways it can misbehave on request.
 
 Faults are those of `systems.fake_http`, as far as they have a meaning here: latency, lost, late, refuse, denied,
-500-before and 500-after. A request is called "COMMAND /database" when a fault's `match` is tried.
+500-before and 500-after. MongoDB has no "too many requests".
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import re
 import socket
 from collections.abc import Mapping
 from typing import Any
 
 from temoctl.engine.ports import Clock
+from temoctl.sandbox.mongo import ADMIN
 from temoctl.sandbox.mongo.codec import HEADER, LARGEST_MESSAGE, Malformed, Message, read, write
 from temoctl.sandbox.mongo.engine import Engine, Session, commands
 from temoctl.sandbox.mongo.replies import CommandFailed
-from temoctl.systems.fake_http import Fault
+from temoctl.systems.fake_http import FakeHttp, FakeRequest, Fault
 
 OURS = frozenset({"hello", "isMaster", "ismaster", "ping", "saslStart", "saslContinue", "endSessions"})
 """What drivers say on their own account: only `refuse` and `latency` touch it, so that a fault hits what it is for."""
@@ -28,17 +28,18 @@ class Cut(Exception):
     """The connection is closed without an answer."""
 
 
-class MongoListener:
-    """One engine on one listening socket. `requests` are (command, database), as the other stand-ins count."""
+class MongoListener(FakeHttp):
+    """One engine on one listening socket, with the same handles as the stand-ins that speak HTTP.
+
+    A request is a command: its method is the command's name, its path "/" and the database.
+    """
 
     name = "mongodb"
 
     def __init__(self, clock: Clock, engine: Engine) -> None:
-        self.clock, self.engine = clock, engine
-        self.latency = 0.0
-        self.faults: list[Fault] = []
-        self.requests: list[tuple[str, str]] = []
-        self._late: list[tuple[float, Session, Mapping[str, Any]]] = []
+        super().__init__(clock)
+        self.engine = engine
+        self._waiting: list[tuple[float, Session, Mapping[str, Any]]] = []
         self._numbers = itertools.count(1)
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
@@ -57,16 +58,15 @@ class MongoListener:
             await self._server.wait_closed()
             await self._all_over.wait()
 
-    @staticmethod
-    def is_write(command: str) -> bool:
-        known = commands().get(command)
+    def is_write(self, request: FakeRequest) -> bool:
+        known = commands().get(request.method)
         return known is not None and known.write
 
     async def land_late_effects(self) -> None:
         """Let happen what was delayed, where its time has come."""
         now = self.clock.now()
-        due = [one for one in self._late if one[0] <= now]
-        self._late = [one for one in self._late if one[0] > now]
+        due = [one for one in self._waiting if one[0] <= now]
+        self._waiting = [one for one in self._waiting if one[0] > now]
         for _, session, command in due:
             self.engine.run(session, command)
 
@@ -89,11 +89,11 @@ class MongoListener:
                 self._all_over.set()
 
     async def _answer(self, session: Session, command: Mapping[str, Any]) -> Mapping[str, Any]:
-        name, database = next(iter(command), ""), str(command.get("$db", ""))
-        if name not in OURS:
-            self.requests.append((name, database))
+        request = FakeRequest(next(iter(command), ""), f"/{command.get('$db', '')}", {}, {}, b"")
+        if request.method not in OURS:
+            self.requests.append((request.method, request.path))
         await self.land_late_effects()
-        fault = self._fault(name, database)
+        fault = self._fault_for(request)
         seconds = self.latency + (fault.seconds if fault and fault.kind == "latency" else 0.0)
         if seconds:
             await self.clock.sleep(seconds)
@@ -106,7 +106,7 @@ class MongoListener:
             case "refuse":
                 raise Cut
             case "late":
-                self._late.append((self.clock.now() + fault.seconds, session, command))
+                self._waiting.append((self.clock.now() + fault.seconds, session, command))
                 raise Cut
             case "lost":
                 self.engine.run(session, command)
@@ -117,21 +117,14 @@ class MongoListener:
                 return CommandFailed("Unauthorized", "not authorized to execute this command").reply()
         return CommandFailed("InternalError", "the sandbox was asked to fail").reply()
 
-    def _fault(self, name: str, database: str) -> Fault | None:
-        for fault in self.faults:
-            if fault.count == 0 or (fault.writes and not self.is_write(name)):
-                continue
-            if name in OURS and fault.kind not in ("refuse", "latency"):
-                continue
-            if not re.search(fault.match, f"{name} /{database}"):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            if fault.count > 0:
-                fault.count -= 1
-            return fault
-        return None
+    def _fault_for(self, request: FakeRequest) -> Fault | None:
+        if request.method not in OURS:
+            return super()._fault_for(request)
+        able, self.faults = self.faults, [one for one in self.faults if one.kind in ("refuse", "latency")]
+        try:
+            return super()._fault_for(request)
+        finally:
+            self.faults = able
 
 
 async def _receive(reader: asyncio.StreamReader) -> Message:
@@ -139,3 +132,14 @@ async def _receive(reader: asyncio.StreamReader) -> Message:
     if not HEADER.size < length <= LARGEST_MESSAGE:
         raise Malformed("not a message")
     return read(request_id, opcode, await reader.readexactly(length - HEADER.size))
+
+
+ROLES = ("readWriteAnyDatabase", "dbAdminAnyDatabase", "userAdminAnyDatabase")
+"""All that temoctl's own login needs, anywhere."""
+
+
+def stand_in(clock: Clock, password: str) -> MongoListener:
+    """A fresh server as a sandbox has one: with temoctl's login and nothing else."""
+    engine = Engine(clock)
+    engine.add_user(ADMIN, password, list(ROLES))
+    return MongoListener(clock, engine)

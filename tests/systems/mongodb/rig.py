@@ -15,10 +15,11 @@ from temoctl.model.identity import Owner, object_name
 from temoctl.model.resource import Observed
 from temoctl.model.secret import Secret
 from temoctl.model.value import Json, Props, ref
+from temoctl.sandbox.mongo import ADMIN
 from temoctl.sandbox.mongo.engine import Engine
 from temoctl.sandbox.mongo.in_process import InProcessMongo
-from temoctl.sandbox.mongo.listener import MongoListener
-from temoctl.systems.fake_http import Fault
+from temoctl.sandbox.mongo.listener import ROLES, MongoListener
+from temoctl.systems.fake_http import FakeRequest, Fault
 from temoctl.systems.mongodb import plugin
 from temoctl.systems.mongodb.client import MongoServer
 from temoctl.systems.mongodb.resources import MongodbSystem
@@ -28,8 +29,7 @@ from tests.conformance.rig import Sample
 OWNER = Owner("0123456789", "abcdefghjkmnpqrs")
 NEIGHBOUR = Owner("0123456789", "bcdefghjkmnpqrst")
 NAME = object_name(OWNER, "h")
-ADMIN, PASSWORD = "temoctl", "canary-admin-0123456789"
-ROLES = ("readWriteAnyDatabase", "dbAdminAnyDatabase", "userAdminAnyDatabase")
+PASSWORD = "canary-admin-0123456789"
 USER_PASSWORD = "canary0123456789canary0123456789"
 ROUNDS = 4096
 _SECRET = "mongodb/history-user"
@@ -191,7 +191,7 @@ class SocketRig:
 
     @property
     def writes(self) -> int:
-        return sum(self.listener.is_write(name) for name, _ in self.listener.requests)
+        return sum(self.listener.is_write(FakeRequest(*line, {}, {}, b"")) for line in self.listener.requests)
 
     async def tamper(self, sample: Sample, observed: Observed) -> None:
         self.hands.tamper(sample)
