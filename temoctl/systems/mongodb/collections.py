@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from temoctl.engine.ports import Clock
-from temoctl.engine.protocol import Call, Outcome, ProbeResult, Target, Verb
+from temoctl.engine.protocol import Call, Outcome, ProbeResult, Readiness, Ready, Target, Verb
 from temoctl.model.errors import Refused
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
@@ -152,18 +152,31 @@ class CollectionRoom:
             await unless(NO_NAMESPACE, self._server, database, {"drop": name}, call)
         await self._registry.leave(call, database)
 
+    async def ready(self, target: Target) -> Ready:
+        """A shorter retention is in force when MongoDB has deleted what it made too old: within a minute or so."""
+        days = target.props.get("retention_days")
+        if await self._late(target):
+            why = f"until messages older than {days} days are deleted"
+            return Ready(Readiness.PENDING, why, "look whether the server's TTL monitor is switched off")
+        return Ready(Readiness.READY)
+
     async def probe(self, target: Target, neighbours: Sequence[Target]) -> list[ProbeResult]:
         """That messages are forgotten in time: nothing may be much older than the retention."""
+        days, late = target.props.get("retention_days"), await self._late(target)
+        why = f"there are messages older than {days} days and one more" if late else ""
+        fix = "look whether the server's TTL monitor is switched off (ttlMonitorEnabled)"
+        return [ProbeResult(target.address, "forgets messages in time", not late, why, fix if why else "")]
+
+    async def _late(self, target: Target) -> bool:
         days, form = target.props.get("retention_days"), FORMS.get(text(target.props, "validator"))
         if form is None or not _is_days(days):
-            return []
-        late = {form.dated: {"$lt": self._before(days + 1)}}
-        answer = await self._server.read(
-            self.database(target), {"count": self.collection(target), "query": late, "limit": 1}
-        )
-        why = f"there are messages older than {days} days and one more" if answer["n"] else ""
-        fix = "look whether the server's TTL monitor is switched off (ttlMonitorEnabled)"
-        return [ProbeResult(target.address, "forgets messages in time", not answer["n"], why, fix if why else "")]
+            return False
+        command = {
+            "count": self.collection(target),
+            "query": {form.dated: {"$lt": self._before(days + 1)}},
+            "limit": 1,
+        }
+        return bool((await self._server.read(self.database(target), command))["n"])
 
 
 def _asked(call: Call) -> tuple[Form, int]:

@@ -49,7 +49,7 @@ KINDS: Mapping[str, Kind] = {
             impact={"delete": Impact.DATA_LOSS, "replace": Impact.DATA_LOSS},
             reversible=False,
             data=True,
-            ready=0.0,
+            ready=180.0,  # MongoDB looks for what is too old once a minute, and takes longer under load
             calls=4,  # the registry, the collection, its indexes, and what a shorter retention would cost
             normalise=_with_structure,
         ),

@@ -18,6 +18,8 @@ from temoctl.engine.protocol import (
     Outcome,
     ProbeResult,
     Proof,
+    Readiness,
+    Ready,
     Scope,
     Snapshot,
     System,
@@ -45,7 +47,7 @@ HISTORY_PART = "h"
 
 
 class MongodbSystem:
-    """Implements engine.protocol.System, Probes and Expires. Everything it makes is ready when the call returns."""
+    """Implements engine.protocol.System, Waits, Probes and Expires."""
 
     name = SYSTEM
 
@@ -171,6 +173,10 @@ class MongodbSystem:
         if seen.doubt is Doubt.FOREIGN:
             return Proof(Verdict.DELETED, "what is there now under that name isn't ours")
         return Proof(Verdict.UNVERIFIED, seen.why or "it is still there")
+
+    async def ready(self, target: Target) -> Ready:
+        """Everything is when the call returns, but for a retention that was made shorter."""
+        return await self._collections.ready(target) if target.address.kind == "collection" else Ready(Readiness.READY)
 
     async def probe(self, target: Target, neighbours: Sequence[Target]) -> Sequence[ProbeResult]:
         try:
