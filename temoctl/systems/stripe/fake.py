@@ -27,6 +27,7 @@ from temoctl.systems.stripe.fake_store import (
     CUSTOMERS,
     INVOICES,
     SUBSCRIPTIONS,
+    TIME,
     Ledger,
     Params,
     Refusal,
@@ -57,8 +58,8 @@ class Reply:
 class FakeStripe(FakeHttp):
     """One account. `deliver` is how its events leave; `rate` is the calls a second each endpoint allows (0: any).
 
-    `shift` is how far the account's time is ahead of the clock: `advance` moves it. With `early` events arrive before
-    the answer to the call that caused them, with `twice` each arrives two times.
+    `seed` makes the ids others than those of another start; `advance` moves the account's time. With `early` events
+    arrive before the answer to the call that caused them, with `twice` each arrives two times.
     """
 
     name = "stripe"
@@ -72,11 +73,12 @@ class FakeStripe(FakeHttp):
         deliver: Poster | None = None,
         dunning: Dunning | None = None,
         rate: float = 25.0,
+        seed: int = 0,
     ) -> None:
         super().__init__(clock)
         self._key, self.account, self.rate = key, account, rate
-        self.shift, self.early = 0.0, False
-        self.ledger = Ledger(lambda: clock.now() + self.shift, livemode="_live_" in key)
+        self.early = False
+        self.ledger = Ledger(lambda: clock.now() + self.shift, livemode="_live_" in key, seed=seed)
         self.people, self.catalogue = People(self.ledger), Catalogue(self.ledger)
         self.invoices = Invoices(self.ledger, self.people)
         self.subscriptions = Subscriptions(self.ledger, self.people, self.invoices)
@@ -102,9 +104,14 @@ class FakeStripe(FakeHttp):
 
     # -- time
 
+    @property
+    def shift(self) -> float:
+        """How far the account's time is ahead of the clock. Kept among the objects, so that it lasts as they do."""
+        return float(self.ledger.table(TIME).get(TIME, {}).get("shift", 0.0))
+
     async def advance(self, seconds: float) -> None:
         """Let time pass for the account (not for test clocks), with all that happens in it."""
-        self.shift += seconds
+        self.ledger.table(TIME)[TIME] = {"shift": self.shift + seconds}
         self.settle()
         await self.events.deliver()
 

@@ -26,6 +26,7 @@ SESSIONS, INTENTS, PORTALS, ENDPOINTS, EVENTS, CLOCKS = (
     "events",
     "clocks",
 )
+TIME = "time"
 BY_PREFIX = {
     "prod": PRODUCTS,
     "price": PRICES,
@@ -77,10 +78,10 @@ def required(param: str) -> Refusal:
 class Ledger:
     """All objects of one account. `wall` is its time for whatever stands on no test clock."""
 
-    def __init__(self, wall: Callable[[], float], *, livemode: bool) -> None:
+    def __init__(self, wall: Callable[[], float], *, livemode: bool, seed: int = 0) -> None:
         self._wall, self.livemode = wall, livemode
         self.tables: dict[str, dict[str, Row]] = {}
-        self._made = 0
+        self._made = seed
         self.listeners: list[Callable[[str, Row, int], None]] = []
 
     # -- ids and time
