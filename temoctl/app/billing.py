@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from temoctl.app.snapshot import outputs_of
 from temoctl.app.world import World
@@ -50,6 +51,16 @@ def service_target(owner: Owner, recorded: RecordedTenant, platform: RecordedTen
     schema = outputs_of(platform).get(_SESSIONS, {}).get("schema", "")
     found = target(service(recorded.tenant), owner, recorded)
     return Target(found.address, found.marker, found.ref, {"sessions": schema, "tenant_uid": owner.uid})
+
+
+def gate_target(owner: Owner, recorded: RecordedTenant) -> Target:
+    """The way to pay: for which customer and subscription, the record says."""
+    found = target(gate(recorded.tenant), owner, recorded)
+    subscribed = recorded.resources.get(subscription(recorded.tenant))
+    if subscribed is None:
+        return found
+    props = {"customer": subscribed.resolved.get("customer", ""), "subscription": subscribed.ref}
+    return replace(found, props={**found.props, **props})
 
 
 async def certain(world: World, wanted: Target) -> Observed:

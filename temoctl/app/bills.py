@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from temoctl.app.billing import STRIPE, SUPABASE, gate, service, service_target, subscription, target
+from temoctl.app.billing import STRIPE, SUPABASE, gate, gate_target, service, service_target, subscription, target
 from temoctl.app.requests import Place
 from temoctl.app.world import World, check_instances, open_world
 from temoctl.engine.protocol import Scope, Snapshot, Target
@@ -28,7 +28,7 @@ _BEGINS_NO_PERIOD = ("paused", "unpaid", "incomplete")
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class TenantBill:
     """One tenant's billing. `waits` says what a person has to do before it can be paid, `undone` what apply has.
 
     `doubt` is empty for what was read just now, else why only the record could be asked. Times are seconds since the
@@ -50,7 +50,7 @@ class Bill:
     doubt: str = ""
 
 
-async def bills(place: Place, principal: Principal, tenants: Mapping[str, RecordedTenant]) -> dict[str, Bill]:
+async def bills(place: Place, principal: Principal, tenants: Mapping[str, RecordedTenant]) -> dict[str, TenantBill]:
     """The bills of those tenants that have a subscription on record. Never raises for what Stripe does."""
     billed = [one for one in tenants.values() if subscription(one.tenant) in one.resources]
     if not billed:
@@ -63,7 +63,7 @@ async def bills(place: Place, principal: Principal, tenants: Mapping[str, Record
         return {one.tenant: _as_recorded(one, error.summary) for one in billed}
 
 
-async def _look(world: World, billed: Sequence[RecordedTenant]) -> dict[str, Bill]:
+async def _look(world: World, billed: Sequence[RecordedTenant]) -> dict[str, TenantBill]:
     platform = (await world.store.load([PLATFORM]))[PLATFORM]
     owners = {one.tenant: world.owner(one.uid) for one in billed}
     wanted = [found for one in billed for found in _targets(owners[one.tenant], one, platform)]
@@ -73,10 +73,8 @@ async def _look(world: World, billed: Sequence[RecordedTenant]) -> dict[str, Bil
 
 
 def _targets(owner: Owner, recorded: RecordedTenant, platform: RecordedTenant) -> Iterable[Target]:
-    subscribed = recorded.resources[subscription(recorded.tenant)]
     yield target(subscription(recorded.tenant), owner, recorded)
-    props = {"customer": subscribed.resolved.get("customer", ""), "subscription": subscribed.ref}
-    yield replace(target(gate(recorded.tenant), owner, recorded), props=props)
+    yield gate_target(owner, recorded)
     yield service_target(owner, recorded, platform)
 
 
@@ -90,13 +88,13 @@ async def _observe(world: World, name: str, wanted: Sequence[Target], owners: Ma
     return await system.observe(scope)
 
 
-def _bill(recorded: RecordedTenant, seen: Mapping[Address, Observed]) -> Bill:
+def _bill(recorded: RecordedTenant, seen: Mapping[Address, Observed]) -> TenantBill:
     subscribed = seen.get(subscription(recorded.tenant))
     if subscribed is None or subscribed.presence is Presence.UNKNOWN:
         return _as_recorded(recorded, subscribed.why if subscribed is not None else "the platform has no billing now")
     standing = _standing(seen.get(service(recorded.tenant)))
     if subscribed.presence is Presence.ABSENT:
-        return Bill(recorded.tenant, _plan(recorded), "", standing=standing, waits=subscribed.note)
+        return TenantBill(recorded.tenant, _plan(recorded), "", standing=standing, waits=subscribed.note)
     made = _from(recorded, subscribed.outputs)
     way, fix = seen.get(gate(recorded.tenant)), f"run `temoctl apply {recorded.tenant}`"
     payment = str(subscribed.props.get("payment") or "in order")
@@ -108,15 +106,15 @@ def _bill(recorded: RecordedTenant, seen: Mapping[Address, Observed]) -> Bill:
     )
 
 
-def _as_recorded(recorded: RecordedTenant, doubt: str) -> Bill:
+def _as_recorded(recorded: RecordedTenant, doubt: str) -> TenantBill:
     return replace(_from(recorded, recorded.resources[subscription(recorded.tenant)].outputs), doubt=doubt)
 
 
-def _from(recorded: RecordedTenant, outputs: Mapping[str, Json]) -> Bill:
+def _from(recorded: RecordedTenant, outputs: Mapping[str, Json]) -> TenantBill:
     status, trial = str(outputs.get("status") or ""), _seconds(outputs.get("trial_end"))
     ends, period = _seconds(outputs.get("ends_at")), _seconds(outputs.get("current_period_end"))
     goes_on = ends is None and status not in _BEGINS_NO_PERIOD
-    return Bill(
+    return TenantBill(
         recorded.tenant,
         _plan(recorded),
         status,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from temoctl.app.bills import Bill, bills
+from temoctl.app.bills import TenantBill, bills
 from temoctl.app.requests import Place
 from temoctl.app.selection import known_tenant
 from temoctl.app.world import World, open_world
@@ -28,7 +28,7 @@ class TenantStatus:
     last: RunRow | None = None
     lease: LeaseState | None = None
     unfinished: int = 0
-    bill: Bill | None = None
+    bill: TenantBill | None = None
 
 
 async def status(place: Place, principal: Principal, tenants: Sequence[str] = ()) -> tuple[list[TenantStatus], float]:

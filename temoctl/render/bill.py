@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from temoctl.app.bills import Bill
+from temoctl.app.bills import TenantBill
 from temoctl.model.money import Money
 from temoctl.model.standing import State
 from temoctl.render.page import Page
@@ -24,7 +24,7 @@ _GOOD = ("trialing", "active")
 _STYLE = {State.WARNED: "bold yellow", State.SUSPENDED: "bold red"}
 
 
-def bill_lines(page: Page, one: Bill, *, now: float) -> None:
+def bill_lines(page: Page, one: TenantBill, *, now: float) -> None:
     """Plan and state, what is due, what comes next, whether it is served, and what somebody has to do."""
     style = "" if one.status in _GOOD else "bold yellow"
     page.prose(f"billing: {', '.join(_facts(one))}", indent="    ", hang="      ", style=style)
@@ -44,7 +44,7 @@ def bill_lines(page: Page, one: Bill, *, now: float) -> None:
         page.prose(f"as the last apply left it: {one.doubt}", indent="      ", hang="      ")
 
 
-def _facts(one: Bill) -> list[str]:
+def _facts(one: TenantBill) -> list[str]:
     facts = [part for part in (one.plan, _WORDS.get(one.status, one.status)) if part]
     if one.trial_end is not None:
         facts[-1] += f" until {_day(one.trial_end)}"
