@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from temoctl.cli import till
 from temoctl.cli.command import command, group, split
 from temoctl.cli.session import Session
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 app = group("A whole world on this computer: stand-ins for the systems, a real PostgreSQL, nothing outside 127.0.0.1.")
 fault = group("Make the stand-ins misbehave, and well again.")
 app.add_typer(fault, name="fault")
+app.add_typer(till.app, name="billing")
 
 N8n = Annotated[
     str, typer.Option("--n8n", metavar="fake|real", help="A stand-in (the default), or a real n8n from the cache.")

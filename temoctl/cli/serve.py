@@ -28,16 +28,17 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "127.0.0.1",
         port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = PORT,
+        until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
     ) -> None:
         """Hear Stripe's events and suspend or serve tenants by them. Runs until Ctrl-C.
 
         Stripe sends to https only: put a proxy with a certificate in front, and give its address as
         `systems.stripe.webhook_url`.
         """
-        session.run(_serve(session, host, port))
+        session.run(_serve(session, host, port, until_input_ends=until_input_ends))
 
 
-async def _serve(session: Session, host: str, port: int) -> None:
+async def _serve(session: Session, host: str, port: int, *, until_input_ends: bool) -> None:
     from temoctl.app.billing_events import open_events
     from temoctl.serve import Listener, application, run
 
@@ -47,7 +48,7 @@ async def _serve(session: Session, host: str, port: int) -> None:
         if session.json:
             session.line({"event": "listening", "url": listener.url})
         session.console.say(f"Listening at {listener.url} (POST /stripe/events, GET /health). Ctrl-C ends it.")
-        await run(made, listener)
+        await run(made, listener, until_input_ends=until_input_ends)
     session.console.say("Stopped.")
 
 

@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 from temoctl.engine.ports import Clock
 from temoctl.sandbox.openai import FakeOpenAI
+from temoctl.sandbox.till import Till
 from temoctl.systems.fake_http import FakeHttp, FakeRequest, FakeResponse, Fault
 from temoctl.systems.n8n.fake import FakeN8n
+from temoctl.systems.stripe.fake import FakeStripe
 from temoctl.systems.telegram.fake import FakeTelegram
 from temoctl.systems.telegram.fake_bot import Bot
 
@@ -25,7 +27,7 @@ _Fake = TypeVar("_Fake", bound=FakeHttp)
 
 
 class Control(FakeHttp):
-    """`fakes` by name ("n8n", "telegram", "storage", "llm"); n8n is missing where a real one runs."""
+    """`fakes` by name ("n8n", "telegram", "storage", "llm", "stripe"); n8n is missing where a real one runs."""
 
     name = "control"
 
@@ -52,6 +54,7 @@ class Control(FakeHttp):
             ("GET", "/prompts", self._prompts),
         ):
             self.route(method, path, handler)
+        Till(_one(fakes, FakeStripe), self)
 
     async def handle(self, request: FakeRequest) -> FakeResponse:
         given = request.headers.get(TOKEN_HEADER, "")

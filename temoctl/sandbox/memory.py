@@ -16,6 +16,7 @@ from temoctl.sandbox.folder import write_private_bytes
 from temoctl.sandbox.mongo.listener import MongoListener
 from temoctl.systems.fake_http import FakeHttp
 from temoctl.systems.n8n.fake import FakeN8n
+from temoctl.systems.stripe.fake import FakeStripe
 from temoctl.systems.supabase.fake import FakeStorage
 from temoctl.systems.telegram.fake import FakeTelegram
 
@@ -44,6 +45,8 @@ def _tables(fake: FakeHttp) -> Iterator[tuple[str, MutableMapping[Any, Any]]]:
     match fake:
         case FakeTelegram():
             yield "bots", fake.bots
+        case FakeStripe():
+            yield "tables", fake.ledger.tables
         case FakeStorage():
             yield "buckets", fake.buckets
         case FakeN8n():

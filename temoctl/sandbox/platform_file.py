@@ -64,6 +64,13 @@ def tree(urls: Mapping[str, str], pace: Pace, n8n_pace: Pace) -> dict[str, Any]:
                 **paced,
             },
             "telegram": {"url": urls["telegram"], **paced},
+            "stripe": {
+                "url": urls["stripe"],
+                "api_key": _file("stripe-key"),
+                "webhook_url": urls["events"],
+                "success_url": "https://example.com/thank-you",
+                **paced,
+            },
             "mongodb": {"uri": _file("mongodb-uri"), **paced},
         },
         "shared": {"llm": {"url": urls["llm"] + "/v1", "key": {"secret": LLM_SECRET}, "model": MODEL}},

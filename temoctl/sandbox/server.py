@@ -24,12 +24,14 @@ from temoctl.engine.ports import Clock
 from temoctl.sandbox import memory
 from temoctl.sandbox.control import Control
 from temoctl.sandbox.folder import Folder, read_json, write_json
+from temoctl.sandbox.hearer import Hearer
 from temoctl.sandbox.mongo.listener import MongoListener, stand_in
 from temoctl.sandbox.openai import FakeOpenAI
 from temoctl.sandbox.processes import Known
-from temoctl.sandbox.serving import HOST, Serving, bind, port_of
+from temoctl.sandbox.serving import HOST, Serving, bind, free_port, port_of
 from temoctl.systems.fake_http import FakeHttp
 from temoctl.systems.n8n.fake import FakeN8n
+from temoctl.systems.stripe.fake import FakeStripe
 from temoctl.systems.supabase.fake import FakeStorage
 from temoctl.systems.telegram.fake import FakeTelegram
 from temoctl.systems.telegram.fake_delivery import HttpPoster
@@ -38,10 +40,13 @@ MODULE = "temoctl.sandbox.server"
 _BEAT = 0.25
 
 
-def fakes(config: Mapping[str, Any], urls: Mapping[str, str], clock: Clock, poster: HttpPoster) -> dict[str, FakeHttp]:
+def fakes(
+    config: Mapping[str, Any], urls: Mapping[str, str], clock: Clock, poster: HttpPoster, hearer: Hearer
+) -> dict[str, FakeHttp]:
     """The stand-ins of a world by name; no n8n where a real one runs."""
     made: dict[str, FakeHttp] = {
         "mongodb": stand_in(clock, config["mongodb_password"]),
+        "stripe": FakeStripe(clock, key=config["stripe_key"], deliver=hearer, seed=secrets.randbits(32)),
         "telegram": FakeTelegram(clock, poster=poster),
         "storage": FakeStorage(clock, key=config["storage_key"]),
         "llm": FakeOpenAI(clock, key=config["llm_key"]),
@@ -75,10 +80,20 @@ async def try_login(credential: Mapping[str, Any]) -> str | None:
 
 async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
     clock, poster = SystemClock(), HttpPoster()
-    names = ("mongodb", "telegram", "storage", "llm", "control", *(("n8n",) if config["n8n"] == "fake" else ()))
+    names = (
+        "mongodb",
+        "telegram",
+        "storage",
+        "llm",
+        "stripe",
+        "control",
+        *(("n8n",) if config["n8n"] == "fake" else ()),
+    )
     listeners = {name: bind(config["ports"].get(name, 0)) for name in names}
     ports = {name: port_of(listener) for name, listener in listeners.items()}
-    made = fakes(config, {name: f"http://{HOST}:{port}" for name, port in ports.items()}, clock, poster)
+    ports["events"] = free_port(config["ports"].get("events", 0))
+    hearer = Hearer(Path(config["project"]), folder.path, ports["events"], poster)
+    made = fakes(config, {name: f"http://{HOST}:{port}" for name, port in ports.items()}, clock, poster, hearer)
     memory.load(made, folder.memory)
     control = Control(clock, made, config["control_token"])
     wires = {name: one for name, one in made.items() if isinstance(one, MongoListener)}
@@ -93,13 +108,15 @@ async def serve(folder: Folder, config: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps({"ports": ports, **me.tree()}) + "\n")
     sys.stdout.flush()
     _let_go_of_stdout()
-    beat = asyncio.create_task(_beat(folder, me, made, serving))
+    beats = [asyncio.create_task(one) for one in (_beat(folder, me, made, serving), _bill(made))]
     try:
         await serving.run()
     finally:
-        beat.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beat
+        for beat in beats:
+            beat.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beat
+        await hearer.close()
         await asyncio.gather(*(one.stop() for one in wires.values()))
         await poster.close()
         if folder.path.is_dir():
@@ -116,6 +133,14 @@ async def _beat(folder: Folder, me: Known, made: Mapping[str, FakeHttp], serving
             await telegram.deliver_due()
         if read_json(folder.serving).get("pid") != me.pid:
             serving.stop()  # the folder was removed or belongs to another process: nobody could stop us any more
+
+
+async def _bill(made: Mapping[str, FakeHttp]) -> None:
+    """Subscriptions go on by themselves, and what happens to them is told. Who hears it may take a while to answer."""
+    stripe = made["stripe"]
+    while isinstance(stripe, FakeStripe):
+        await asyncio.sleep(_BEAT)
+        await stripe.deliver_due()
 
 
 def _let_go_of_stdout() -> None:

@@ -71,3 +71,9 @@ def bind(port: int) -> socket.socket:
 
 def port_of(listener: socket.socket) -> int:
     return int(listener.getsockname()[1])
+
+
+def free_port(port: int) -> int:
+    """A port for a process that will take it itself: that one, or where it is taken, a free one."""
+    with bind(port) as listener:
+        return port_of(listener)

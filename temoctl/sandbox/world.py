@@ -92,7 +92,7 @@ async def start(
                 fix="stop it first: `temoctl sandbox stop`, then start it with the other one",
             )
         server, databases_started = await _postgres(folder)
-        served, served_started = await _serving(folder, mode)
+        served, served_started = await _serving(folder, root, mode)
         urls = {name: f"http://127.0.0.1:{port}" for name, port in served["ports"].items()}
         urls["mongodb"] = f"mongodb://127.0.0.1:{served['ports']['mongodb']}"
         n8n_started = False
@@ -134,6 +134,8 @@ async def status(root: Path) -> Status:
         "mongodb": "MongoDB (stand-in)",
         "storage": "Supabase Storage (stand-in)",
         "llm": "language model (stand-in)",
+        "stripe": "Stripe (stand-in)",
+        "events": "temoctl serve (when needed)",
         "control": "control port",
     }
     for name, url in known["urls"].items():
@@ -213,7 +215,7 @@ async def _postgres(folder: Folder) -> tuple[Server, bool]:
     return server, running is None
 
 
-async def _serving(folder: Folder, mode: str) -> tuple[dict[str, Any], bool]:
+async def _serving(folder: Folder, root: Path, mode: str) -> tuple[dict[str, Any], bool]:
     """The serving process: its ports, its control token, and whether it was started now."""
     noted, known = read_json(folder.serving), read_json(folder.world)
     process = Known.read(noted)
@@ -225,6 +227,8 @@ async def _serving(folder: Folder, mode: str) -> tuple[dict[str, Any], bool]:
         "n8n": mode,
         "ports": read_json(folder.ports),
         "control_token": token,
+        "project": str(root.absolute()),
+        "stripe_key": _kept(folder, "stripe-key", "sk_test_").reveal(),
         "llm_key": _kept(folder, "llm-api-key", "sk-sandbox-").reveal(),
         "n8n_key": _kept(folder, "n8n-api-key", "n8n_api_").reveal() if mode == FAKE else "",
         "storage_key": _kept(folder, "storage-key", "sb_secret_").reveal(),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -65,16 +67,30 @@ def _taken(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """uvicorn would raise the signal again after a calm end, which would then look like a crash."""
 
+    def __init__(self, config: uvicorn.Config, *, until_input_ends: bool) -> None:
+        super().__init__(config)
+        self._until_input_ends = until_input_ends
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._stop)
+        if self._until_input_ends:
+            loop.add_reader(sys.stdin.fileno(), self._listen)
         try:
             yield
         finally:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
+            if self._until_input_ends:
+                loop.remove_reader(sys.stdin.fileno())
+
+    def _listen(self) -> None:
+        """Whoever started us holds our input open for as long as it lives."""
+        if not os.read(sys.stdin.fileno(), 4096):
+            asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+            self._stop()
 
     def _stop(self) -> None:
         """The second time nobody waits for running requests any more."""
@@ -82,7 +98,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def run(application: Any, listener: Listener) -> None:
+async def run(application: Any, listener: Listener, *, until_input_ends: bool = False) -> None:
     """Serve until Ctrl-C or a polite end. Running requests are finished."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it would print what a message made us say
     config = uvicorn.Config(
@@ -96,4 +112,4 @@ async def run(application: Any, listener: Listener) -> None:
         limit_concurrency=_AT_ONCE,
         timeout_graceful_shutdown=_PATIENCE,
     )
-    await _Server(config).serve(sockets=[listener.socket])
+    await _Server(config, until_input_ends=until_input_ends).serve(sockets=[listener.socket])
