@@ -29,6 +29,7 @@ from temoctl.model.errors import Bug, Conflict, LeaseLost, Retryable, TemoError,
 from temoctl.model.identity import Identity
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
+from temoctl.model.secret import Secret
 from temoctl.model.step import FieldChange, Step
 from temoctl.model.value import Json
 
@@ -57,7 +58,7 @@ class Taken:
     """What came of an effect.
 
     `exact` is False when an object was found rather than answered for: its content has to be made sure of. `problem`
-    is set when the effect is there but not whole, and repeating it won't help.
+    is set when the effect is there but not whole, and repeating it won't help. `issued` is as in `Outcome`.
     """
 
     ref: str
@@ -66,6 +67,7 @@ class Taken:
     observed: Observed | None = None
     problem: TemoError | None = None
     proof: Proof | None = None
+    issued: Mapping[str, Secret] = field(default_factory=dict)
 
 
 class CountingPermit:
@@ -152,7 +154,7 @@ class Effects:
         if wish.verb is Verb.DELETE:
             proof = await self._lookup.gone(wish.system, wish.kind, wish.target, since=permit.last)
             return Taken(wish.intent.ref or "", proof=proof)
-        return Taken(outcome.ref, outcome.outputs)
+        return Taken(outcome.ref, outcome.outputs, issued=outcome.issued)
 
     async def _look(self, wish: Wish, since: float, lasting: TemoError | None) -> Taken | None:
         """After an unknown outcome: what is there, or None when the same request may be sent (again)."""

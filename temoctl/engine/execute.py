@@ -135,6 +135,7 @@ class Executor:
         if not taken.exact and subject.kind.identity is Identity.ISSUED_ONCE:
             await self._discard(step, subject, intent, taken)
             return await self._create(step)
+        await self._run.secrets.keep(taken.issued)  # until then a crash means: made for nobody, and made anew
         self._made.add((subject.kind.key, taken.ref))
         record = self._record(subject.desired, subject.resolved, taken.ref, taken.outputs, intent.id)
         if not taken.exact:

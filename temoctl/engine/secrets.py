@@ -1,7 +1,7 @@
 """Secrets of one tenant as a run needs them: fetched when a step needs them, made where temoctl makes them.
 
-A generated secret is committed to the vault before anything is done with it (DECISIONS 14). Must not know how the
-vault seals.
+A generated secret is committed to the vault before anything is done with it, an issued one before its intent ends
+(DECISIONS 14). Must not know how the vault seals.
 """
 
 from __future__ import annotations
@@ -44,6 +44,14 @@ class TenantSecrets:
             return {}
         found = await self._stored(tuple(fields.values()))
         return {name: found[ref] for name, ref in fields.items() if ref in found}
+
+    async def keep(self, issued: Mapping[str, Secret]) -> None:
+        """Commit what a vendor told this one time, each as the newest version of its path."""
+        versions = await self._vault.versions(self._fence.uid) if issued else {}
+        for path, secret in sorted(issued.items()):
+            version = versions.get(path, 0) + 1
+            while await self._vault.ensure(self._fence, SecretRef(path, version), secret) != secret:
+                version += 1  # somebody stored one by hand at the same time
 
     async def _values(self, wanted: tuple[SecretRef, ...]) -> dict[SecretRef, Secret]:
         values = await self._stored(tuple(ref for ref in wanted if not ref.generate))

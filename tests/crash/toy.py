@@ -5,7 +5,7 @@ toy.paper     chosen       its name holds its content: new content means another
 toy.flow      lookup       made by two requests (post, activate); the list lags; the witness looks at it
 toy.key       lookup       the list lags; its type can't change (a replace, create first); flows refer to it
 toy.account   lookup       the vendor takes an idempotency key
-toy.hook      issued once  its secret is shown only in the answer to the create
+toy.hook      issued once  its secret is shown only in the answer to the create, and belongs into the vault
 toy.signal    witness      says what the flow does, some seconds later
 """
 
@@ -42,6 +42,7 @@ from tests.crash.faults import Faults, Life
 
 LIST_LAG = 4.0
 SIGNAL_LAG = 2.0
+HOOK_SECRET = "toy/hook"
 
 
 def _kind(name: str, identity: Identity, **extra: Any) -> Kind:
@@ -249,10 +250,8 @@ class Toy:
         thing: Thing = await self._send(call, "post", lambda: self._post(kind, call))
         if kind == "flow":
             await self._send(call, "activate", lambda: self._activate(thing.ref))
-        outputs = dict(self._observed(call.target, kind, thing).outputs)
-        if kind == "hook":
-            outputs["issued"] = thing.issued
-        return Outcome(thing.ref, outputs)
+        issued = {HOOK_SECRET: Secret(thing.issued)} if kind == "hook" else {}
+        return Outcome(thing.ref, dict(self._observed(call.target, kind, thing).outputs), issued)
 
     def _post(self, kind: str, call: Call) -> Thing:
         vendor, now = self._vendor, self._vendor.faults.now()
