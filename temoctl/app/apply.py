@@ -76,15 +76,15 @@ def left_open(planned: Planned, tenant: str) -> bool:
 
 
 def worth_running(plan: TenantPlan, mode: Mode) -> bool:
-    """Broken plans are only shown; an empty one needs no run, unless a tenant without objects is to be closed."""
+    """Broken plans are only shown; an empty one needs no run, unless there is something to record or to close."""
     if broken(plan) or not plan.uid:
         return False
-    return bool(plan.steps) or hands_over(plan) or (mode is Mode.DESTROY and not plan.new)
+    return bool(plan.steps) or records_something(plan) or (mode is Mode.DESTROY and not plan.new)
 
 
-def hands_over(plan: TenantPlan) -> bool:
-    """True when applying gives the tenant to another manager."""
-    return any(one.code == "TEMO118" for one in plan.problems)
+def records_something(plan: TenantPlan) -> bool:
+    """True when applying gives the tenant to another manager, or takes down that it is on another plan."""
+    return any(one.code in ("TEMO118", "TEMO129") for one in plan.problems)
 
 
 @dataclass(frozen=True, slots=True)

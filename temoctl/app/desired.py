@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from temoctl import __version__
+from temoctl.app.connections import belongs_to
 from temoctl.app.world import World
 from temoctl.blueprint import BlueprintContext, platform_resources, tenant_resources
 from temoctl.model.address import PLATFORM, Address
@@ -18,6 +19,7 @@ from temoctl.model.identity import Owner
 from temoctl.model.plan import Inputs, RecordedTenant
 from temoctl.model.resource import Desired
 from temoctl.model.value import digest
+from temoctl.spec.policy import downgrade_problems
 from temoctl.spec.tenant import TenantSpec
 from temoctl.systemdata.ports import Role
 
@@ -55,14 +57,14 @@ class Blueprints:
         new = not recorded.uid
         manager = recorded.manager if spec is None or spec.manager is None else spec.manager
         if tenant != PLATFORM and (spec is None or problems):
-            return Wanted(tenant, owner, new, {}, inputs, manager, (), problems)
+            return Wanted(tenant, owner, new, {}, inputs, manager, (), self._downgrade(recorded, problems))
         context = self._context(owner, spec, versions)
         theirs = self._manager(spec, recorded)
         if any(one.severity is Severity.ERROR for one in theirs):
             return Wanted(tenant, owner, new, {}, inputs, manager, (), theirs)
         blueprint = platform_resources(context) if spec is None else tenant_resources(spec, context)
         desired = {one.address: one for one in blueprint.resources}
-        found = (*blueprint.problems, *theirs)
+        found = (*blueprint.problems, *theirs, *_plan_note(spec, recorded))
         return Wanted(tenant, owner, new, desired, inputs, manager, tuple(blueprint.not_applied), found)
 
     def _context(self, owner: Owner, spec: TenantSpec | None, versions: Mapping[str, int]) -> BlueprintContext:
@@ -92,6 +94,18 @@ class Blueprints:
             secrets=digest(dict(versions)) if versions else "",
         )
 
+    def _downgrade(self, recorded: RecordedTenant, problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+        """Too many channels for the plan: of a tenant that comes from a larger one, that is said instead."""
+        project = self._world.project
+        spec = project.beyond.get(recorded.tenant)
+        if spec is None:
+            return problems
+        running = [name for name in spec.channels if any(belongs_to(one, name) for one in recorded.resources)]
+        found = downgrade_problems(spec, project.plans, recorded_plan=recorded.plan, recorded_channels=running)
+        said = spec.where_key("channels")
+        rest = [one for one in problems if not (found and one.code == "TEMO251" and one.where == said)]
+        return (*found, *rest)
+
     def _manager(self, spec: TenantSpec | None, recorded: RecordedTenant) -> tuple[Diagnostic, ...]:
         """DECISIONS 6: SystemData decides who the manager is."""
         who = self._world.principal
@@ -120,6 +134,22 @@ class Blueprints:
                 tenant=spec.id,
             ),
         )
+
+
+def _plan_note(spec: TenantSpec | None, recorded: RecordedTenant) -> tuple[Diagnostic, ...]:
+    """Worth saying, and recording, also where another plan changes nothing else."""
+    if spec is None or not recorded.plan or spec.plan == recorded.plan:
+        return ()
+    return (
+        Diagnostic(
+            "TEMO129",
+            f"the tenant goes from plan {recorded.plan} to {spec.plan}",
+            where=spec.where("plan"),
+            detail="Applying this plan records it.",
+            severity=Severity.NOTE,
+            tenant=spec.id,
+        ),
+    )
 
 
 def _templates_digest(world: World) -> str:

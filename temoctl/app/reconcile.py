@@ -230,6 +230,9 @@ class _Run:
         manager = manager_of(self.world, self.mine, self.principal)
         if self.plan.mode is Mode.APPLY and self.mine.tenant != PLATFORM and manager != before.manager:
             await store.assign(self.mine.tenant, manager, by=self.principal.name)
+        spec = self.world.project.tenants.get(self.mine.tenant)
+        if self.plan.mode is Mode.APPLY and spec is not None and spec.plan != before.plan and not unfinished(result):
+            await store.note_plan(fence, spec.plan, by=self.principal.name)
         after, _ = await self._records()
         rows = connections_of(self.world, self.plan.mode, self.mine, result, after)
         if rows:
@@ -269,6 +272,11 @@ class _Run:
         except LeaseLost:
             return True
         return False
+
+
+def unfinished(result: RunResult) -> bool:
+    """True when something of the plan is still to be done by us. What waits for a person isn't."""
+    return bool(result.stopped or result.failed or result.not_tried or result.problems)
 
 
 def status_of(result: RunResult) -> str:

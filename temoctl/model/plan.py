@@ -24,7 +24,8 @@ class RecordedTenant:
     """What SystemData knows of one tenant. `uid` is "" for a tenant that has never been applied.
 
     `open_intents` are journal rows without an end: a run died there. `known_intents` are all intents of our journal
-    that may stand in a marker; a twin that carries none of them is somebody else's.
+    that may stand in a marker; a twin that carries none of them is somebody else's. `plan` is the plan
+    (START …) that was last applied, "" where none was.
     """
 
     tenant: str
@@ -34,6 +35,7 @@ class RecordedTenant:
     resources: Mapping[Address, Recorded] = field(default_factory=dict)
     open_intents: tuple[str, ...] = ()
     known_intents: frozenset[str] = frozenset()
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)

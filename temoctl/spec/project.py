@@ -33,7 +33,7 @@ class Project:
 
     `knowledge` maps paths (from the root) to what is known of the files that tenants name; `counted` are the row
     counts of those that were read and found sound, for `known_rows` of a later run. A diagnostic without a tenant
-    concerns all of them.
+    concerns all of them. `beyond` are tenants whose only fault is that they have more than their plan allows.
     """
 
     root: Path
@@ -45,6 +45,7 @@ class Project:
     digests: Mapping[str, str] = field(default_factory=dict)
     knowledge: Mapping[str, KnowledgeFile] = field(default_factory=dict)
     counted: Mapping[str, int] = field(default_factory=dict)
+    beyond: Mapping[str, TenantSpec] = field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -83,7 +84,9 @@ def load_project(
     digests = {name: spec.digest for name, spec in tenants.items()}
     digests["plans"] = digest({name: plan.digest for name, plan in plans.items()})
     digests["platform"] = platform.digest if platform else ""
-    return Project(root, profile, platform, plans, tenants, _sorted(problems), digests, reader.files, reader.counted)
+    beyond = {one.id: one.beyond for one in loaded if one.beyond is not None and one.id not in twice}
+    found = _sorted(problems)
+    return Project(root, profile, platform, plans, tenants, found, digests, reader.files, reader.counted, beyond)
 
 
 def load_platform(root: Path, profile: str = "") -> tuple[PlatformSpec | None, list[Diagnostic]]:

@@ -44,13 +44,17 @@ def errors(problems: Iterable[Diagnostic]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LoadedTenant:
-    """What one file came to. `sure` is False where the id was guessed from the file's name."""
+    """What one file came to. `sure` is False where the id was guessed from the file's name.
+
+    `beyond` is a spec that is sound, but has more than its plan allows.
+    """
 
     id: str
     spec: TenantSpec | None
     problems: list[Diagnostic]
     where: Where
     sure: bool
+    beyond: TenantSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +81,18 @@ class TenantLoader:
         document = read_document(source)
         spec, problems = _validated_tenant(document, self.defaults)
         name, sure = _id_of(document, path)
+        sound: TenantSpec | None = None
         if spec is None:
             problems += source.with_snippets(self._of_parts(document, name))
         else:
             bases, rows, wrong = self.reader.check(spec.knowledge_base, document.positions, spec.id)
             spec = spec.model_copy(update={"knowledge_base": bases})
-            if spec.plan not in self.broken or spec.plan in self.plans:
-                wrong += plan_problems(spec, self.plans, rows)
             problems += source.with_snippets(wrong)
-        valid = None if errors(problems) or spec is None or spec.plan not in self.plans else spec
-        return LoadedTenant(name, valid, _of(name, problems), document.positions.value("id"), sure)
+            sound = spec if not errors(problems) and spec.plan in self.plans else None
+            if spec.plan not in self.broken or spec.plan in self.plans:
+                problems += source.with_snippets(plan_problems(spec, self.plans, rows))
+        valid, beyond = (None, sound) if errors(problems) else (sound, None)
+        return LoadedTenant(name, valid, _of(name, problems), document.positions.value("id"), sure, beyond)
 
     def _of_parts(self, document: Document, tenant: str) -> list[Diagnostic]:
         """What can be said of the plan and of the tables while other parts of the spec are wrong."""

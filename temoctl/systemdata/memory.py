@@ -81,7 +81,7 @@ class MemoryStore:
     async def tenants(self) -> Sequence[RecordedTenant]:
         rows = [row for row in self.state.tenants.values() if row.living and self._desk.sees(row.uid)]
         rows.sort(key=lambda row: (row.tenant != PLATFORM, row.tenant))
-        return [RecordedTenant(row.tenant, row.uid, row.serial, row.manager) for row in rows]
+        return [RecordedTenant(row.tenant, row.uid, row.serial, row.manager, plan=row.plan) for row in rows]
 
     async def load(self, tenants: Sequence[str]) -> Mapping[str, RecordedTenant]:
         return {tenant: self._loaded(tenant) for tenant in tenants}
@@ -101,6 +101,7 @@ class MemoryStore:
             {address: records[address] for address in sorted(records)},
             tuple(intent.id for intent in still_open),
             frozenset(one.intent.id for one in intents),
+            row.plan,
         )
 
     async def register(self, tenant: str, uid: str, *, manager: str, by: str) -> str:
@@ -137,6 +138,15 @@ class MemoryStore:
             self._desk.log(row.uid, "assigned", tenant, by, before=row.manager, after=manager)
 
         await self._desk.commit("assign", write)
+
+    async def note_plan(self, fence: Fence, plan: str, *, by: str) -> None:
+        def write() -> None:
+            row = self._desk.require(fence)
+            if row.plan != plan:
+                self.state.tenants[fence.uid] = replace(row, plan=plan)
+                self._desk.log(fence.uid, "plan-changed", plan, by, before=row.plan)
+
+        await self._desk.commit("plan.note", write)
 
     async def take_lease(self, uid: str, *, holder: str, operation: str, ttl: float) -> LeaseState:
         return await self._leases.take(uid, holder=holder, operation=operation, ttl=ttl)

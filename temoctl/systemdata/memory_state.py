@@ -31,6 +31,7 @@ class TenantRow:
     manager: str
     serial: int = 0
     living: bool = True
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)

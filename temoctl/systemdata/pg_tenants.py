@@ -16,7 +16,7 @@ from temoctl.systemdata.ports import Role
 from temoctl.systemdata.session import Connected, fetch
 
 LIVING = """
-SELECT tenant_uid, tenant, manager, serial FROM temoctl.tenants
+SELECT tenant_uid, tenant, manager, serial, plan FROM temoctl.tenants
 WHERE status = 'living' AND tenant = ANY (%s)
 """
 
@@ -30,10 +30,13 @@ FROM temoctl.intents WHERE tenant_uid = ANY (%s) GROUP BY tenant_uid
 class Tenants(Room):
     async def tenants(self) -> Sequence[RecordedTenant]:
         found = await self._session.rows(
-            "SELECT tenant_uid, tenant, manager, serial FROM temoctl.tenants WHERE status = 'living' "
+            "SELECT tenant_uid, tenant, manager, serial, plan FROM temoctl.tenants WHERE status = 'living' "
             "ORDER BY tenant <> 'platform', tenant COLLATE \"C\""
         )
-        return [RecordedTenant(row["tenant"], row["tenant_uid"], row["serial"], row["manager"]) for row in found]
+        return [
+            RecordedTenant(row["tenant"], row["tenant_uid"], row["serial"], row["manager"], plan=row["plan"])
+            for row in found
+        ]
 
     async def load(self, tenants: Sequence[str]) -> Mapping[str, RecordedTenant]:
         async def work(connection: Connected) -> tuple[list[DictRow], list[DictRow], list[DictRow]]:
@@ -68,6 +71,7 @@ class Tenants(Room):
                 resources[uid],
                 tuple(known["unended"] or ()),
                 frozenset(known["known"] or ()),
+                row["plan"],
             )
         return {tenant: found.get(tenant) or RecordedTenant(tenant) for tenant in tenants}
 
@@ -117,6 +121,21 @@ class Tenants(Room):
                 "UPDATE temoctl.tenants SET manager = %s WHERE tenant_uid = %s", [manager, uid]
             )  # all rows of the tenant follow
             await log(connection, by, uid, "assigned", tenant, before=before, after=manager)
+
+        await self._session.transact(work)
+
+    async def note_plan(self, fence: Fence, plan: str, *, by: str) -> None:
+        async def work(connection: Connected) -> None:
+            await self._require(connection, fence)
+            there = await fetch(
+                connection, "SELECT plan FROM temoctl.tenants WHERE tenant_uid = %s FOR UPDATE", [fence.uid]
+            )
+            before = str(there[0]["plan"])
+            if before != plan:
+                await connection.execute(
+                    "UPDATE temoctl.tenants SET plan = %s WHERE tenant_uid = %s", [plan, fence.uid]
+                )
+                await log(connection, by, fence.uid, "plan-changed", plan, before=before)
 
         await self._session.transact(work)
 

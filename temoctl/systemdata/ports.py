@@ -258,6 +258,10 @@ class Store(Protocol):
         """Give a tenant to another manager (admin and CI only; audited). Also known uids keep their rows' manager."""
         ...
 
+    async def note_plan(self, fence: Fence, plan: str, *, by: str) -> None:
+        """Record the plan (START …) that the tenant was applied with. Audited when it is another one."""
+        ...
+
     async def take_lease(self, uid: str, *, holder: str, operation: str, ttl: float) -> LeaseState:
         """Take the tenant's lease with a new epoch. Raises Locked (TEMO600) while another holder's is alive."""
         ...

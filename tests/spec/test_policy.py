@@ -91,3 +91,11 @@ def test_a_changed_price_is_for_new_subscriptions_unless_the_plan_says_so(load: 
     after = PlanSpec.model_validate({**before.model_dump(mode="json"), "reprice": True})
     assert after.reprice is True
     assert after.digest != before.digest, "a plan made before asks again"
+
+
+def test_what_has_too_much_is_kept_apart_from_what_is_wrong(load: Callable[..., Project]) -> None:
+    too_much = load(GOOD.replace("channels:\n", TWO_MORE))
+    assert (set(too_much.beyond), set(too_much.tenants)) == ({"aurora"}, set())
+    assert len(too_much.beyond["aurora"].channels) == 3
+    assert load(GOOD.replace("channels:\n", TWO_MORE).replace("country: DE", "country: Germany")).beyond == {}
+    assert load().beyond == {}

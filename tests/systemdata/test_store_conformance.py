@@ -134,6 +134,22 @@ async def test_a_tenant_can_be_given_to_another_manager(world: World) -> None:
         await store.assign("nobody", "zoe", by="root")
 
 
+async def test_the_plan_that_was_applied_is_kept_and_its_changes_are_audited(world: World) -> None:
+    store = await world.store()
+    lease = await tenant(store)
+    assert (await store.load(["acme"]))["acme"].plan == ""
+    serial = (await store.load(["acme"]))["acme"].serial
+    for plan in ("START", "START", "BUSINESS"):
+        await store.note_plan(lease.fence(), plan, by="root")
+    loaded = (await store.load(["acme"]))["acme"]
+    assert (loaded.plan, loaded.serial) == ("BUSINESS", serial), "no recorded object changed"
+    assert [one.plan for one in await store.tenants()] == ["BUSINESS"]
+    kept = [(one.subject, one.detail["before"]) for one in await store.audit("acme") if one.action == "plan-changed"]
+    assert kept == [("BUSINESS", "START"), ("START", "")]
+    with pytest.raises(LeaseLost):
+        await store.note_plan(Fence(ACME, lease.epoch - 1), "PRO", by="root")
+
+
 # --- journal
 
 
