@@ -162,5 +162,6 @@ def _of_installation(row: Row, installation: str) -> bool:
 
 
 def _for(target: Target, row: Row) -> dict[str, str]:
-    """What a session must say, so that its card finds the subscription."""
-    return {"subscription": str(row["id"]), TENANT: target.address.tenant, "temo_uid": target.marker.owner.uid}
+    """What a session must say, so that its card finds the subscription, and its events the tenant."""
+    told = {"subscription": str(row["id"]), TENANT: target.address.tenant, "temo_uid": target.marker.owner.uid}
+    return {**told, MARK: target.marker.text}
