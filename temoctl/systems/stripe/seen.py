@@ -14,6 +14,7 @@ from typing import Any
 from temoctl.engine.protocol import Target
 from temoctl.model.errors import Refused, TemoError
 from temoctl.model.identity import Marker
+from temoctl.model.money import Money
 from temoctl.model.resource import Doubt, Observed, Presence
 from temoctl.model.value import Json, digest
 from temoctl.systems.stripe.client import BAD_KEY, NO_RIGHT
@@ -261,6 +262,7 @@ def subscription_outputs(row: Row, item: Row) -> dict[str, Json]:
     bill = row["latest_invoice"] if isinstance(row["latest_invoice"], Mapping) else {}
     owed = bill.get("status") in ("open", "uncollectible")
     since = (bill.get("status_transitions") or {}).get("finalized_at") or bill.get("created")
+    amount, interval = item["price"]["unit_amount"] * item["quantity"], item["price"]["recurring"]["interval"]
     return {
         "id": row["id"],
         "status": row["status"],
@@ -269,14 +271,21 @@ def subscription_outputs(row: Row, item: Row) -> dict[str, Json]:
         "product": item["price"]["product"],
         "price": item["price"]["id"],
         "currency": row["currency"],
-        "interval": item["price"]["recurring"]["interval"],
-        "next_amount": item["price"]["unit_amount"] * item["quantity"],
+        "interval": interval,
+        "next_amount": amount,
+        "money": charged(amount, row["currency"], interval).tree(),
         "current_period_end": item["current_period_end"],
         "trial_end": row["trial_end"],
         "ends_at": row["cancel_at"],
         "due": bill.get("amount_remaining", 0) if owed else 0,
         "due_since": since if owed else None,
     }
+
+
+def charged(amount: int, currency: str, per: str | None = None) -> Money:
+    """An amount as Stripe counts it, as money: it counts two currencies without a minor unit in hundredths."""
+    code = currency.upper()
+    return Money(amount // 100 if code in ("ISK", "UGX") else amount, code, per)
 
 
 def _id(link: Any) -> str:
