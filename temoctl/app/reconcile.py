@@ -14,6 +14,7 @@ from temoctl.app import guard
 from temoctl.app.archiving import ArchiveFirst
 from temoctl.app.claims import Claim, claim
 from temoctl.app.connections import connections_of
+from temoctl.app.gates import look_at_gates
 from temoctl.app.holder import Holder
 from temoctl.app.neighbours import neighbours_of
 from temoctl.app.requests import ReconcileRequest
@@ -221,11 +222,10 @@ class _Run:
         await pin_instances(self.world, {step.address.system for step in self.mine.steps})
         await claim(self.world, [one for one in self.claims if one.tenant == self.mine.tenant])
         result = await run_tenant(self.mine, run_world, recorded=recorded, hold=self.hold)
-        await self._after(result, recorded)
-        return result
+        return await self._after(result, recorded)
 
-    async def _after(self, result: RunResult, before: RecordedTenant) -> None:
-        """What follows from the run: who it belongs to, the state of its channels, the plan's use."""
+    async def _after(self, result: RunResult, before: RecordedTenant) -> RunResult:
+        """What follows from the run: who it belongs to, what waits for people, the state of its channels."""
         store, fence = self.world.store, self.hold.fence
         manager = manager_of(self.world, self.mine, self.principal)
         if self.plan.mode is Mode.APPLY and self.mine.tenant != PLATFORM and manager != before.manager:
@@ -233,7 +233,8 @@ class _Run:
         spec = self.world.project.tenants.get(self.mine.tenant)
         if self.plan.mode is Mode.APPLY and spec is not None and spec.plan != before.plan and not unfinished(result):
             await store.note_plan(fence, spec.plan, by=self.principal.name)
-        after, _ = await self._records()
+        after, platform = await self._records()
+        result = await look_at_gates(self.world, result, after, platform) if result.waiting else result
         rows = connections_of(self.world, self.plan.mode, self.mine, result, after)
         if rows:
             await store.put_connections(fence, rows)
@@ -241,6 +242,7 @@ class _Run:
             await store.use_plan(fence, self.plan.id, self.mine.tenant, PlanUse.FINISHED)
         if self.plan.mode is Mode.DESTROY and result.ok:
             await store.close_tenant(fence, by=self.principal.name)
+        return result
 
     async def _records(self) -> tuple[RecordedTenant, RecordedTenant]:
         found = await self.world.store.load(list(dict.fromkeys((self.mine.tenant, PLATFORM))))
