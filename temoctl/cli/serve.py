@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
             ),
         ] = "127.0.0.1",
         port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes any free one.")] = PORT,
-        until_input_ends: Annotated[bool, typer.Option("--until-input-ends", hidden=True)] = False,
+        until_input_ends: Annotated[
+            bool, typer.Option("--until-input-ends", hidden=True, help="End when standard input does.")
+        ] = False,
     ) -> None:
         """Hear Stripe's events and suspend or serve tenants by them. Runs until Ctrl-C.
 
