@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from temoctl.systems.stripe import fake_shapes as shapes
 from temoctl.systems.stripe.fake_billing import Billing
 from temoctl.systems.stripe.fake_catalogue import Catalogue
 from temoctl.systems.stripe.fake_checkout import Checkout
@@ -59,25 +60,6 @@ def _found(table: str, noun: str) -> Find:
         return parts.ledger.get(table, ident, noun)
 
     return find
-
-
-def _account(parts: Parts, params: Params) -> Row:
-    return {
-        "id": parts.account,
-        "object": "account",
-        "business_profile": {"name": "Stand-in"},
-        "business_type": "company",
-        "capabilities": {"card_payments": "active", "transfers": "active"},
-        "charges_enabled": True,
-        "country": "DE",
-        "created": 1_600_000_000,
-        "default_currency": "eur",
-        "details_submitted": True,
-        "email": "billing@example.com",
-        "metadata": {},
-        "payouts_enabled": True,
-        "type": "standard",
-    }
 
 
 def _delete_customer(parts: Parts, params: Params, ident: str) -> Row:
@@ -150,7 +132,7 @@ def _products(parts: Parts, params: Params) -> list[Row]:
 
 
 FINDS: Mapping[str, Find] = {
-    "/v1/account": _account,
+    "/v1/account": lambda parts, params: shapes.account(parts.account),
     "/v1/products/{ident}": _found(PRODUCTS, "product"),
     "/v1/prices/{ident}": _found(PRICES, "price"),
     "/v1/entitlements/features/{ident}": _found(FEATURES, "feature"),

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from temoctl.systems.stripe import fake_shapes as shapes
 from temoctl.systems.stripe.fake_people import People
 from temoctl.systems.stripe.fake_store import (
     CUSTOMERS,
@@ -28,6 +29,7 @@ _FEATURES: Mapping[str, Any] = {
     "customer_update": {"allowed_updates": [], "enabled": False},
     "invoice_history": {"enabled": False},
     "payment_method_update": {"enabled": False, "payment_method_configuration": None},
+    "subscription_pause": {"duration": {"interval_options": [], "type": "indefinite"}, "enabled": False},
     "subscription_cancel": {
         "cancellation_reason": {"enabled": False, "options": []},
         "enabled": False,
@@ -71,7 +73,7 @@ class Checkout:
                 "The `expires_at` timestamp must be between 30 minutes and 24 hours away.", param="expires_at"
             )
         ident = ledger.new_id("cs_test_a1" if not ledger.livemode else "cs_live_a1", 56).replace("a1_", "a1")
-        row = _blank_session(ident, ledger.livemode) | {
+        row = shapes.session(ident, ledger.livemode) | {
             "client_reference_id": text(params, "client_reference_id", limit=200),
             "created": now,
             "currency": params.get("currency"),
@@ -239,33 +241,3 @@ def _overlay(had: Row, given: Any, path: str) -> None:
             had[key] = list(value) if value else []
         else:
             had[key] = value or None
-
-
-def _blank_session(ident: str, livemode: bool) -> Row:
-    empty = (
-        "adaptive_pricing after_expiration allow_promotion_codes amount_subtotal amount_total "
-        "billing_address_collection cancel_url client_secret consent consent_collection currency_conversion "
-        "customer_account customer_creation customer_details customer_email invoice invoice_creation locale "
-        "payment_intent payment_link payment_method_configuration_details phone_number_collection recovered_from "
-        "setup_intent shipping_address_collection shipping_cost submit_type subscription total_details"
-    )
-    return {
-        "id": ident,
-        "object": "checkout.session",
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
-        "livemode": livemode,
-        "payment_method_collection": "always",
-        "payment_method_options": {},
-        "payment_method_types": ["card"],
-        "shipping_options": [],
-        "status": "open",
-        "ui_mode": "hosted_page",
-        **dict.fromkeys(empty.split()),
-    }

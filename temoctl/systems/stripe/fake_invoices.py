@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from temoctl.systems.stripe import fake_shapes as shapes
 from temoctl.systems.stripe.fake_people import People
 from temoctl.systems.stripe.fake_store import CUSTOMERS, INVOICES, Ledger, Params, Refusal, Row, flag, listed, missing
 
@@ -25,7 +24,7 @@ class Invoices:
         ident = self._ledger.new_id("in", 24)
         number = f"{owner['invoice_prefix']}-{owner['next_invoice_sequence']:04d}"
         owner["next_invoice_sequence"] += 1
-        row = _blank(ident, self._ledger.livemode) | {
+        row = shapes.invoice(ident, self._ledger.livemode) | {
             "amount_due": total,
             "amount_remaining": total,
             "auto_advance": True,
@@ -122,7 +121,7 @@ class Invoices:
             )
         total = item["price"]["unit_amount"] * item["quantity"]
         at = subscription["trial_end"] if subscription["status"] == "trialing" else item["current_period_end"]
-        row = _blank(f"upcoming_{subscription['id']}", self._ledger.livemode) | {
+        row = shapes.invoice(f"upcoming_{subscription['id']}", self._ledger.livemode) | {
             "amount_due": total,
             "amount_remaining": total,
             "billing_reason": "upcoming",
@@ -213,64 +212,4 @@ def _line(ledger: Ledger, invoice: Row, subscription: Row, item: Row, amount: in
         "subscription": subscription["id"],
         "subtotal": amount,
         "taxes": [],
-    }
-
-
-def _blank(ident: str, livemode: bool) -> dict[str, Any]:
-    """What every invoice has, empty."""
-    empty = (
-        "account_name account_tax_ids application customer_account customer_phone customer_shipping custom_fields "
-        "default_payment_method default_source description due_date effective_at ending_balance footer from_invoice "
-        "hosted_invoice_url invoice_pdf last_finalization_error latest_revision next_payment_attempt number "
-        "on_behalf_of receipt_number rendering shipping_cost shipping_details statement_descriptor "
-        "subtotal_excluding_tax test_clock total_excluding_tax webhooks_delivered_at"
-    )
-    return {
-        "id": ident,
-        "object": "invoice",
-        "account_country": "DE",
-        "amount_overpaid": 0,
-        "amount_paid": 0,
-        "amount_shipping": 0,
-        "attempt_count": 0,
-        "attempted": False,
-        "auto_advance": False,
-        "automatic_tax": {
-            "disabled_reason": None,
-            "enabled": False,
-            "liability": None,
-            "provider": None,
-            "status": None,
-        },
-        "automatically_finalizes_at": None,
-        "collection_method": "charge_automatically",
-        "customer_address": None,
-        "customer_email": None,
-        "customer_name": None,
-        "customer_tax_exempt": "none",
-        "customer_tax_ids": [],
-        "default_tax_rates": [],
-        "discounts": [],
-        "issuer": {"type": "self"},
-        "livemode": livemode,
-        "metadata": {},
-        "payment_settings": {
-            "default_mandate": None,
-            "payment_method_options": None,
-            "payment_method_types": None,
-        },
-        "post_payment_credit_notes_amount": 0,
-        "pre_payment_credit_notes_amount": 0,
-        "starting_balance": 0,
-        "status": "draft",
-        "status_transitions": {
-            "finalized_at": None,
-            "marked_uncollectible_at": None,
-            "paid_at": None,
-            "voided_at": None,
-        },
-        "total_discount_amounts": [],
-        "total_pretax_credit_amounts": [],
-        "total_taxes": [],
-        **dict.fromkeys(empty.split()),
     }

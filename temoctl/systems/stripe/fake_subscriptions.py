@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from temoctl.systems.stripe import fake_shapes as shapes
 from temoctl.systems.stripe.fake_invoices import Invoices, declined
 from temoctl.systems.stripe.fake_people import People
 from temoctl.systems.stripe.fake_store import (
@@ -92,7 +93,7 @@ class Subscriptions:
         end = trial_end or later(at, price, at)
         item = self._item(ident, price, params["items"][0], at, end)
         return {
-            **_blank(ident, self._ledger.livemode),
+            **shapes.subscription(ident, self._ledger.livemode),
             "billing_cycle_anchor": trial_end or at,
             "cancel_at_period_end": flag(params, "cancel_at_period_end"),
             "created": at,
@@ -126,7 +127,7 @@ class Subscriptions:
             "current_period_start": start,
             "discounts": [],
             "metadata": merged_metadata({}, given),
-            "plan": _plan(price),
+            "plan": shapes.plan_of(price),
             "price": price,
             "quantity": whole(given, "quantity", least=1) or 1,
             "subscription": subscription,
@@ -218,7 +219,7 @@ class Subscriptions:
             return
         if params.get("proration_behavior") != "none" and row["status"] not in ("trialing", "paused"):
             raise Refusal("The stand-in changes prices with proration_behavior=none only.", status=501)
-        item["price"], item["plan"] = price, _plan(price)
+        item["price"], item["plan"] = price, shapes.plan_of(price)
         other_period = before["recurring"]["interval"] != price["recurring"]["interval"]
         if (other_period or before["unit_amount"] == 0) and row["status"] in ("active", "past_due"):
             self.begin_period(row, at, anew=True)  # another rhythm, or the end of free: a new period begins at once
@@ -362,57 +363,3 @@ def _behaviour(params: Params) -> str:
     if given not in _BEHAVIOURS:
         raise Refusal(f"Invalid payment_behavior: must be one of {', '.join(_BEHAVIOURS)}", param="payment_behavior")
     return given
-
-
-def _plan(price: Row) -> Row:
-    """The price as older versions of the API called it; Stripe still sends it along."""
-    return {
-        "id": price["id"],
-        "object": "plan",
-        "active": price["active"],
-        "amount": price["unit_amount"],
-        "amount_decimal": price["unit_amount_decimal"],
-        "billing_scheme": "per_unit",
-        "created": price["created"],
-        "currency": price["currency"],
-        "interval": price["recurring"]["interval"],
-        "interval_count": price["recurring"]["interval_count"],
-        "livemode": price["livemode"],
-        "metadata": price["metadata"],
-        "meter": None,
-        "nickname": price["nickname"],
-        "product": price["product"],
-        "tiers_mode": None,
-        "transform_usage": None,
-        "trial_period_days": None,
-        "usage_type": "licensed",
-    }
-
-
-def _blank(ident: str, livemode: bool) -> Row:
-    empty = (
-        "application application_fee_percent billing_cycle_anchor_config billing_thresholds cancel_at canceled_at "
-        "customer_account days_until_due default_payment_method default_source description ended_at latest_invoice "
-        "next_pending_invoice_item_invoice on_behalf_of pause_collection pending_invoice_item_interval "
-        "pending_setup_intent pending_update schedule transfer_data"
-    )
-    return {
-        "id": ident,
-        "object": "subscription",
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
-        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible"},
-        "billing_schedules": [],
-        "cancellation_details": {"comment": None, "feedback": None, "reason": None},
-        "collection_method": "charge_automatically",
-        "default_tax_rates": [],
-        "discounts": [],
-        "invoice_settings": {
-            "account_tax_ids": None,
-            "custom_fields": None,
-            "description": None,
-            "footer": None,
-            "issuer": {"type": "self"},
-        },
-        "livemode": livemode,
-        **dict.fromkeys(empty.split()),
-    }
