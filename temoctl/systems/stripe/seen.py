@@ -133,7 +133,12 @@ def price(target: Target, row: Row) -> Observed:
         "lookup_key": row["lookup_key"],
         "active": row["active"],
     }
-    return made(target, row, props, price_outputs(row))
+    found = made(target, row, props, price_outputs(row))
+    if found.presence is not Presence.PRESENT:
+        return found
+    # The key moves on to a price's successor by our own doing: that is no change that somebody made to the old one.
+    lasting = {**props, "lookup_key": row["lookup_key"] or target.props.get("lookup_key")}
+    return replace(found, fingerprint=digest([lasting, str((row.get("metadata") or {}).get(MARK, ""))]))
 
 
 def price_outputs(row: Row) -> dict[str, Json]:

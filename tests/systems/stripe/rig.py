@@ -163,7 +163,7 @@ class FakeRig:
             case "product" | "feature" | "customer":
                 row["name"] = "Something else"
             case "price":
-                row["lookup_key"] = None
+                row["lookup_key"] = "by-hand"  # merely taken away it would be as when a successor has it
             case "grant":  # a grant has nothing but itself: it is made anew, as by hand in the Dashboard
                 del self.fake.ledger.table(GRANTS)[row["id"]]
                 self.fake.catalogue.create_grant({"entitlement_feature": row["_feature"]}, row["_product"])
