@@ -1,12 +1,13 @@
 """Stripe's API through Stripe's own SDK: whole lists, single objects, changes, and what its answers mean.
 
-The SDK makes the requests and reads the answers; how they travel is ours (`Wire`), because the SDK doesn't wait for
-429, doesn't know our limits and clocks, and tells Stripe about this machine. Decides nothing.
+The SDK makes the requests and tells refusals apart; how they travel is ours (`Wire`), because the SDK doesn't wait for
+429, doesn't know our limits and clocks, and tells Stripe about this machine. Good answers are read here as plain JSON:
+the SDK would log them, secrets and all, and making its objects of a fleet's lists takes longer than all the rest.
+Decides nothing.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -61,10 +62,10 @@ stripe.enable_telemetry = False
 
 @dataclass(slots=True)
 class _Asking:
-    """One call on its way: the permit it needs where it changes something, and a secret its answer told."""
+    """One call on its way: the permit it needs where it changes something, and what was answered."""
 
     permit: Permit | None = None
-    secret: Secret | None = None
+    answer: Row | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,10 +73,7 @@ _ASKING: ContextVar[_Asking] = ContextVar("temoctl_stripe_asking")
 
 
 class Wire(stripe.HTTPClient):
-    """How the SDK's requests travel: with our limits, our patience and our transport.
-
-    A secret in an answer is taken out before the SDK sees it, because the SDK logs what it reads.
-    """
+    """How the SDK's requests travel: with our limits, our patience and our transport."""
 
     name = "temoctl"
 
@@ -94,7 +92,8 @@ class Wire(stripe.HTTPClient):
         else:
             response = await self._http.write(verb, url, permit=asking.permit, key=key, headers=sent, content=post_data)
         asking.headers = response.headers
-        return _without_secret(response, asking), response.status_code, {}
+        asking.answer = _good(response)
+        return response.content if asking.answer is None else b"{}", response.status_code, {}
 
     async def close_async(self) -> None:
         await self._http.close()
@@ -106,17 +105,15 @@ def endpoint(method: str, url: str) -> str:
     return f"{method.upper()} /" + "/".join(part if part in _WORDS else "{id}" for part in path.strip("/").split("/"))
 
 
-def _without_secret(response: httpx.Response, asking: _Asking) -> bytes:
-    if b'"secret"' not in response.content:
-        return response.content
+def _good(response: httpx.Response) -> Row | None:
+    """The object of a good answer."""
+    if response.status_code != 200:
+        return None
     try:
         row = response.json()
     except ValueError:
-        return response.content
-    if isinstance(row, dict) and isinstance(row.get("secret"), str):
-        asking.secret = Secret(row.pop("secret"))
-        return json.dumps(row).encode()
-    return response.content
+        return None
+    return row if isinstance(row, dict) else None
 
 
 class StripeApi:
@@ -213,7 +210,8 @@ class StripeApi:
             )
         except stripe.StripeError as error:
             raise _meaning(error, asking) from None
-        return row, asking.secret
+        secret = row.pop("secret", None)
+        return row, Secret(secret) if secret is not None else None
 
     async def remove(
         self, service: Service, *path: str, permit: Permit, params: Mapping[str, Any] | None = None
@@ -231,11 +229,12 @@ class StripeApi:
     async def _call(self, asking: _Asking, service: Service, *path: str, **given: Any) -> Row:
         before = _ASKING.set(asking)
         try:
-            answer = await service(*path, **{name: value for name, value in given.items() if value is not None})
+            await service(*path, **{name: value for name, value in given.items() if value is not None})
         finally:
             _ASKING.reset(before)
-        row: Row = answer.to_dict()
-        return row
+        if asking.answer is None:  # a good status, and nothing of Stripe's in it
+            raise _nonsense(200, asking if asking.permit is not None else None)
+        return asking.answer
 
 
 def _is_missing(error: stripe.StripeError) -> bool:

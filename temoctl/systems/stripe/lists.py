@@ -7,7 +7,7 @@ the clocks are listed first. Decides nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from temoctl.model.errors import TemoError
@@ -21,14 +21,20 @@ class Lists:
     def __init__(self, api: StripeApi) -> None:
         self._api = api
 
-    async def read(self, kind: str) -> Listing:
-        """One kind's list; a failure is told in it."""
+    async def read(self, kinds: Iterable[str]) -> dict[str, Listing]:
+        """The lists of these kinds, all at once; a failure is told in its list."""
+        names = sorted(kinds)
+        clocks = asyncio.ensure_future(self._clocks()) if {CUSTOMER, SUBSCRIPTION} & set(names) else None
+        return dict(zip(names, await asyncio.gather(*(self._listing(one, clocks) for one in names)), strict=True))
+
+    async def _listing(self, kind: str, clocks: Awaitable[Sequence[str]] | None) -> Listing:
         try:
-            return Listing.of(await self.rows(kind))
+            return Listing.of(await self.rows(kind, clocks))
         except TemoError as error:
             return Listing(failed=error)
 
-    async def rows(self, kind: str) -> Sequence[Row]:
+    async def rows(self, kind: str, clocks: Awaitable[Sequence[str]] | None = None) -> Sequence[Row]:
+        """One kind's list. `clocks` are those of `_clocks`, where somebody asks for several lists."""
         v1, everything = self._api.v1, self._api.all
         match kind:
             case "product":
@@ -42,14 +48,11 @@ class Lists:
             case "portal":
                 return await everything(v1.billing_portal.configurations.list_async, active=True)
             case _:
-                return await self._with_clocks(kind)
+                on = await (clocks if clocks is not None else self._clocks())
+                parts = await asyncio.gather(self._people(kind), *(self._people(kind, test_clock=one) for one in on))
+                return [row for part in parts for row in part]
 
-    async def _with_clocks(self, kind: str) -> Sequence[Row]:
-        clocks = await self._clocks()
-        parts = await asyncio.gather(self._people(kind), *(self._people(kind, test_clock=one) for one in clocks))
-        return [row for part in parts for row in part]
-
-    async def _clocks(self) -> list[str]:
+    async def _clocks(self) -> Sequence[str]:
         if self._api.live:
             return []
         return [str(one["id"]) for one in await self._api.all(self._api.v1.test_helpers.test_clocks.list_async)]

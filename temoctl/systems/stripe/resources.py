@@ -100,8 +100,7 @@ class StripeSystem:
             wanted.update(OWN)
         if "grant" in kinds:
             wanted.add("product")
-        names = sorted(wanted)
-        lists = dict(zip(names, await asyncio.gather(*(self._lists.read(one) for one in names)), strict=True))
+        lists = await self._lists.read(wanted)
         products = {
             str(target.props["product"])
             for target in scope.targets
