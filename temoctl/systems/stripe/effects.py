@@ -196,7 +196,8 @@ class Effects:
             "customer": props["customer"],
             "items": [{"price": props.get("price") or props["price_for_new"]}],
             "trial_settings": _trial_settings(props),
-            "payment_settings": {"save_default_payment_method": "on_subscription"},
+            # A card of the subscription's own would go before the one that the customer chooses in the portal.
+            "payment_settings": {"save_default_payment_method": "off"},
             "metadata": _mark(call),
             "expand": ["latest_invoice"],
             **await self._beginning(call),
@@ -230,7 +231,7 @@ class Effects:
         cards = await self._lists.cards_of(row)
         params = _changes(call.props, row)
         if payment_of(row, row["customer"], cards) == CARD_UNUSED:
-            params["default_payment_method"] = cards.by_subscription[ref]
+            row["customer"] = await self._use_card(call, str(row["customer"]["id"]), cards.by_subscription[ref])
         expand = {"expand": ["customer", "latest_invoice"]}
         if params:
             row = await self._change(subscriptions.update_async, ref, call=call, params={**params, **expand})
@@ -243,6 +244,16 @@ class Effects:
                 params={"proration_behavior": "none", "expand": ["latest_invoice"]},
             )
         return Outcome(ref, subscription_outputs(row, item_of(row, call.props["product"])))
+
+    async def _use_card(self, call: Call, customer: str, card: str) -> dict[str, Any]:
+        """A card becomes the customer's, not the subscription's: so another one, given in the portal, takes over."""
+        return await self._change(
+            self._api.v1.customers.update_async,
+            customer,
+            call=call,
+            key=_key(call, "card"),
+            params={"invoice_settings": {"default_payment_method": card}},
+        )
 
     # --- ending
 
