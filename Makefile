@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 N8N ?= fake
 
-.PHONY: setup demo test test-slow test-live crash bench lint clean
+.PHONY: setup demo test test-slow test-live year crash bench lint clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "temoctl needs Python 3.11 or newer; set PYTHON=…")'
@@ -36,6 +36,9 @@ test-slow: $(VENV)/.dev
 
 test-live: $(VENV)/.live
 	$(BIN)/pytest tests/live -m live $(PYTEST_ARGS)
+
+year: $(VENV)/.dev
+	$(BIN)/python -m tests.year
 
 crash: $(VENV)/.dev
 	$(BIN)/python -m tests.crash

@@ -23,16 +23,21 @@ class _Freely:
 async def payment_link(place: Place, principal: Principal, tenant: str) -> Link:
     """A fresh address for the tenant's client. That somebody made one is noted, the address is not."""
     async with open_world(place, principal, only=(STRIPE,), read_only=True) as world:
-        billing = await _connected(world)
-        recorded = (await world.store.load([tenant]))[tenant]
-        known_tenant(world.project, tenant, {tenant: recorded} if recorded.uid else {})
-        if not recorded.uid:
-            raise Refused(
-                "TEMO126", f"{tenant} was never applied, so it has nothing to pay", fix=f"run `temoctl apply {tenant}`"
-            )
-        found = await billing.link(gate_target(world.owner(recorded.uid), recorded), _Freely())
-        await world.store.note_read(recorded.uid, by=principal.name, what="payment link")
-        return found
+        return await link_in(world, tenant)
+
+
+async def link_in(world: World, tenant: str) -> Link:
+    """The same in an opened world."""
+    billing = await _connected(world)
+    recorded = (await world.store.load([tenant]))[tenant]
+    known_tenant(world.project, tenant, {tenant: recorded} if recorded.uid else {})
+    if not recorded.uid:
+        raise Refused(
+            "TEMO126", f"{tenant} was never applied, so it has nothing to pay", fix=f"run `temoctl apply {tenant}`"
+        )
+    found = await billing.link(gate_target(world.owner(recorded.uid), recorded), _Freely())
+    await world.store.note_read(recorded.uid, by=world.principal.name, what="payment link")
+    return found
 
 
 async def _connected(world: World) -> Links:
