@@ -107,11 +107,11 @@ class Change:
     def apply(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """The document as it is afterwards. One that may not become so stays what it was."""
         only = {"$and": [{"_id": row["_id"]}]} if "_id" in self._query else {"_id": row["_id"]}
+        self._check_id(row["_id"])
         with evaluated():
-            if is_operators(self._update) if self._update else False:
+            if is_operators(self._update):
                 self._rows.update_one({**self._query, **only}, self._update, **self._more)
             else:
-                self._check_id(row["_id"])
                 self._rows.replace_one({"_id": row["_id"]}, dict(self._update))
             after: dict[str, Any] = self._rows.find_one({"_id": row["_id"]})
         if after is None or after["_id"] != row["_id"]:
@@ -124,13 +124,22 @@ class Change:
         return after
 
     def _check_id(self, there: Any) -> None:
-        if self._update.get("_id", there) != there:
+        """A change of `_id` is refused before the library sees it: there is nothing to take back then."""
+        given = self._update
+        asked = (
+            [given]
+            if not is_operators(given)
+            else []
+            if isinstance(given, list)
+            else [fields for operator, fields in given.items() if operator != "$setOnInsert"]
+        )
+        if any(fields.get("_id", there) != there for fields in asked):
             raise CommandFailed("ImmutableField", "the (immutable) field '_id' was found to have been altered")
 
     def upsert(self) -> dict[str, Any]:
         """The document that was made, with the equalities of the query in it."""
         with evaluated():
-            act = self._rows.update_one if self._update and is_operators(self._update) else self._rows.replace_one
+            act = self._rows.update_one if is_operators(self._update) else self._rows.replace_one
             made = act(self._query, self._update, upsert=True, **self._more).upserted_id
             row: dict[str, Any] = self._rows.find_one({"_id": made})
         try:

@@ -43,6 +43,8 @@ class Holding:
     def accepts(self, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
         """Raise CommandFailed for a document that is too large or not as the validator asks."""
         if len(bson.encode(document)) > LARGEST:
+            if before is not None:
+                raise CommandFailed("Location17419", f"Resulting document after update is larger than {LARGEST}")
             raise CommandFailed("BSONObjectTooLarge", f"object to insert too large. max size: {LARGEST}")
         schema = (self.validator or {}).get("$jsonSchema")
         if schema is None or self.level == "off" or fits(schema, document):

@@ -18,10 +18,10 @@ from temoctl.sandbox.mongo.replies import CommandFailed, beyond
 
 _QUERY = frozenset(
     "$eq $ne $gt $gte $lt $lte $in $nin $and $or $nor $not $exists $type $regex $options $size $all $elemMatch"  # noqa: SIM905
-    " $mod $expr".split()
+    " $expr".split()
 )
 _UPDATE = frozenset(
-    "$set $unset $inc $min $max $mul $rename $setOnInsert $push $addToSet $pull $pullAll $pop $currentDate".split()  # noqa: SIM905
+    "$set $unset $inc $min $max $rename $setOnInsert $push $addToSet $pull $pullAll $pop $currentDate".split()  # noqa: SIM905
 )
 _UPDATE_STAGES = frozenset({"$set", "$addFields", "$unset", "$project", "$replaceRoot"})
 _STAGES = _UPDATE_STAGES | {"$match", "$sort", "$limit", "$skip", "$group", "$count", "$unwind"}

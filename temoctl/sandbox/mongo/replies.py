@@ -36,6 +36,7 @@ CODES: Mapping[str, int] = {
     "BSONObjectTooLarge": 10334,
     "DuplicateKey": 11000,
     "DatabaseDifferCase": 13297,
+    "Location17419": 17419,
     "Location40415": 40415,
     "Location51003": 51003,
 }

@@ -27,8 +27,5 @@ plugin = Plugin(
     connect=_connect,
     limits=Limits(concurrency=16),
     describe="MongoDB: the history of conversations, each tenant's in a database of its own",
-    remains=(
-        ("database backups", "backups and the operations log keep deleted messages until they expire"),
-        ("the archive", "messages that were archived before they expired stay until the archive is deleted"),
-    ),
+    remains=(("MongoDB's backups", "backups and the operations log keep deleted messages until they expire"),),
 )
