@@ -94,4 +94,5 @@ def _subscription(spec: TenantSpec, builder: Builder, plan: PlanSpec, customer: 
             "price": plan.where(f"price.{currency}"),
         },
         money=plan.cost(currency),
+        after_leaving=True,
     )

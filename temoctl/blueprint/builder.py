@@ -132,6 +132,7 @@ class Builder:
         field_where: Mapping[str, Where] | None = None,
         witness_of: Address | None = None,
         money: Money | None = None,
+        after_leaving: bool = False,
     ) -> Address:
         """Ask for one resource and return its address."""
         self.resources.append(
@@ -146,6 +147,7 @@ class Builder:
                 protect=self.protect and witness_of is None,
                 witness_of=witness_of,
                 money=money,
+                after_leaving=after_leaving,
             )
         )
         return address

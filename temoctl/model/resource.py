@@ -23,7 +23,8 @@ class Desired:
     `props` is a property tree (see `model.value`) of exactly the fields we own. `label` and `detail` are business
     words ("Telegram bot", "@acme_bot"). `after` adds order that no reference shows. `where` is the spec line that
     asked; `field_where` the line of single fields. `witness_of` names the resource whose doing this one proves: when
-    a witness is wrong, that resource is repaired. `money` is what having it costs.
+    a witness is wrong, that resource is repaired. `money` is what having it costs. `after_leaving`: it isn't changed
+    before everything is gone that the spec no longer asks for.
     """
 
     address: Address
@@ -36,6 +37,7 @@ class Desired:
     protect: bool = False
     witness_of: Address | None = None
     money: Money | None = None
+    after_leaving: bool = False
 
     @property
     def depends_on(self) -> frozenset[Address]:

@@ -60,6 +60,7 @@ def arrange(drafts: Mapping[Address, Draft]) -> Order:
             for user in users.get(draft.address, ()):
                 for step in ids_of(draft):
                     soft[step].update(ids_of(user))
+    _leaving_first(drafts, soft)
     return _sequence(firm, soft)
 
 
@@ -89,6 +90,15 @@ def _making(draft: Draft, drafts: Mapping[Address, Draft], firm: Graph) -> None:
         other = drafts.get(address)
         if other is not None and other is not draft and other.action is not None and other.desired:
             firm[str(draft.address)].add(str(address))
+
+
+def _leaving_first(drafts: Mapping[Address, Draft], soft: Graph) -> None:
+    """A smaller plan counts from when there is no more than it allows."""
+    leaving = {step for one in drafts.values() if not one.desired for step in ids_of(one)}
+    for draft in drafts.values():
+        desired = draft.finding.views.desired
+        if desired is not None and desired.after_leaving and draft.action in (Action.UPDATE, Action.REPLACE):
+            soft[str(draft.address)] |= leaving
 
 
 def _replacing(draft: Draft, users: Iterable[Draft], firm: Graph, soft: Graph) -> None:

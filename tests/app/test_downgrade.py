@@ -67,6 +67,12 @@ def test_a_step_down_waits_for_the_channels_that_are_too_many(billed: Temoctl, v
     assert vendors.objects[SUBSCRIPTION]["props"] == bought and plan_of(vendors) == "PRO"
 
     respec(billed.root, (SECOND, ""))
+    steps = {one["id"]: one for one in billed.run("plan", "aurora", "--json").json["steps"]}
+    gone = {name for name, one in steps.items() if one["action"] == "delete"}
+    assert gone and gone <= set(steps[SUBSCRIPTION]["needs"]), "the plan is smaller once the channel is gone"
+    vendors.fails["workflow.second-ingress"] = Refused("TEMO702", "n8n says no")
+    assert billed.run("apply", "aurora", "--yes").code == 4
+    assert vendors.objects[SUBSCRIPTION]["props"] == bought and plan_of(vendors) == "PRO"
     assert billed.run("apply", "aurora", "--yes").code == OPEN_GATE
     assert vendors.objects[SUBSCRIPTION]["props"] != bought and plan_of(vendors) == "START"
 
