@@ -3,6 +3,7 @@
     toys on memory        every effect × every way to misbehave, alone and in all pairs; and variants of the engine
                           that are broken on purpose: each must be caught
     stand-ins on memory   the real systems (n8n, Telegram, Supabase): all singles, and some pairs after each
+    MongoDB on memory     the same for the history of conversations, on the sandbox's own server
     toys on PostgreSQL    SystemData on a real server: all singles
 
 The last line is the counts. It exits 1 when a promise was broken or a broken variant went unnoticed.
@@ -31,6 +32,7 @@ from temoctl.model.secret import Secret
 from temoctl.systemdata.embedded import EmbeddedPostgres
 from tests.crash.books import Books, PostgresBooks
 from tests.crash.faults import Fault, Kind
+from tests.crash.mongodb_stage import MongodbStage
 from tests.crash.real_stage import RealStage
 from tests.crash.scenario import Name
 from tests.crash.simulation import MakeStage, Verdict, simulate, toys
@@ -44,10 +46,16 @@ VARIANTS: Sequence[Variant] = (RIGHT, *BROKEN)
 class Part(StrEnum):
     TOYS = "toys on memory"
     STAND_INS = "stand-ins on memory"
+    MONGODB = "MongoDB on memory"
     POSTGRES = "toys on PostgreSQL"
 
 
-STAGES: dict[Part, MakeStage] = {Part.TOYS: toys, Part.STAND_INS: RealStage, Part.POSTGRES: toys}
+STAGES: dict[Part, MakeStage] = {
+    Part.TOYS: toys,
+    Part.STAND_INS: RealStage,
+    Part.MONGODB: MongodbStage,
+    Part.POSTGRES: toys,
+}
 
 
 @dataclass(frozen=True)

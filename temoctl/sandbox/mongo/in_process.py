@@ -63,18 +63,21 @@ class InProcessMongo:
             permit.check()
             self.writes += 1
             name = next(iter(command))
-            answer: Answer = await self._effect(name, lambda: self._run(self._session, database, command))
+            answer: Answer = await self._effect(name, lambda: self._answer(self._session, database, command))
+            _raise_refusal(answer)
             for failed in answer.get("writeErrors", ()):
                 raise Declined(int(failed["code"]), str(failed["errmsg"]))
             return answer
 
     def _run(self, session: Session, database: str, command: Command) -> Answer:
+        answer = self._answer(session, database, command)
+        _raise_refusal(answer)
+        return answer
+
+    def _answer(self, session: Session, database: str, command: Command) -> Answer:
         # through BSON and back, so that nothing is shared and nothing passes that the wire wouldn't carry
         sent = bson.decode(bson.encode({**command, "$db": database}), OPTIONS)
-        answer = bson.decode(bson.encode(self.engine.run(session, sent)), OPTIONS)
-        if not answer["ok"]:
-            raise Declined(int(answer["code"]), str(answer["errmsg"]))
-        return answer
+        return bson.decode(bson.encode(self.engine.run(session, sent)), OPTIONS)
 
     async def try_login(self, login: Login, collection: str, neighbours: Sequence[str]) -> Report:
         async with self._slots.take():
@@ -101,3 +104,8 @@ class InProcessMongo:
 
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _raise_refusal(answer: Answer) -> None:
+    if not answer["ok"]:
+        raise Declined(int(answer["code"]), str(answer["errmsg"]))
