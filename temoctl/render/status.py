@@ -17,7 +17,7 @@ _ENDED = {
     "partly": "{done} in part",
     "failed": "{mode} failed",
     "stopped": "{mode} stopped",
-    "waiting": "waits for a person since",
+    "waiting": "{done}",  # what waits now is said below
     "running": "{mode} began",
 }
 _DONE = {"apply": "applied", "destroy": "destroyed"}

@@ -41,7 +41,7 @@ class Rounds:
         spec.write_text(spec.read_text().replace("plan: START", "plan: BUSINESS"))  # room for a second price list
         self.desk.must("sandbox", "start")
         started = time.monotonic()
-        self.desk.must("apply", "--all", "--yes")
+        self.desk.set_up()
         self.full = time.monotonic() - started
 
     def play(self) -> None:
@@ -54,6 +54,7 @@ class Rounds:
         if words[0] == "destroy":
             self.desk.must("sandbox", "seed")  # a tenant's secrets go with it
             self._rest(("apply", "--all", "--yes"))
+            self.desk.pay()
         self._judge()
 
     def _change(self) -> tuple[str, ...]:
@@ -90,7 +91,7 @@ class Rounds:
         for _ in range(4):
             done = self.desk.run(*words)
             said = f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-            if done.returncode == 0:
+            if done.returncode in (0, 3):  # a new customer has no card yet
                 return
         self.found["stuck"] += 1
         print(f"round {self.rounds}: {' '.join(words)} does not come to rest: {said}", file=sys.stderr)
