@@ -205,7 +205,7 @@ class FakeStripe(FakeHttp):
             return _limited()
         key = request.headers.get("idempotency-key", "") if request.method == "POST" else ""
         reply = self._replies.get(key)
-        if reply is not None and self.clock.now() - reply.at < KEPT:
+        if reply is not None and self.ledger.now() - reply.at < KEPT:
             return self._replayed(request, key, reply)
         self.settle()
         self.events.request = (number, key or None)
@@ -245,7 +245,7 @@ class FakeStripe(FakeHttp):
     def _keep(self, request: FakeRequest, answer: FakeResponse) -> None:
         key = request.headers.get("idempotency-key", "")
         if key and request.method == "POST":
-            self._replies[key] = Reply(_digest(request), answer.status, answer.json, self.clock.now())
+            self._replies[key] = Reply(_digest(request), answer.status, answer.json, self.ledger.now())
 
     @staticmethod
     def _replayed(request: FakeRequest, key: str, reply: Reply) -> FakeResponse:

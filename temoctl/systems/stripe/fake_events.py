@@ -48,7 +48,10 @@ class Delivery:
 
 
 class Events:
-    """`api_version` is what events are written in; `poster` None keeps everything waiting."""
+    """`api_version` is what events are written in; `poster` None keeps everything waiting.
+
+    `wall` is the time that receivers know: signatures are of that, whatever time the account has.
+    """
 
     def __init__(self, ledger: Ledger, api_version: str, wall: Callable[[], float]) -> None:
         self._ledger, self._api_version, self._wall = ledger, api_version, wall
@@ -125,7 +128,7 @@ class Events:
             "request": {"id": request, "idempotency_key": key},
             "type": kind,
         }
-        now = self._wall()
+        now = self._ledger.now()
         for endpoint in self._ledger.table(ENDPOINTS).values():
             wanted = endpoint["enabled_events"]
             if endpoint["status"] == "enabled" and (kind in wanted or "*" in wanted):
@@ -143,7 +146,7 @@ class Events:
         """Send what waits and is due, in order; `again` also what is due later. Returns how many arrived."""
         arrived = 0
         for one in list(self.waiting):
-            if self.poster is None or one not in self.waiting or (one.due > self._wall() and not again):
+            if self.poster is None or one not in self.waiting or (one.due > self._ledger.now() and not again):
                 continue
             self.waiting.remove(one)
             arrived += await self._send(one, self.poster)
@@ -169,7 +172,7 @@ class Events:
             event["pending_webhooks"] = max(0, event["pending_webhooks"] - 1)
             self.delivered.append(one)
             return True
-        one.due = self._wall() + _PAUSES[min(one.tries - 1, len(_PAUSES) - 1)]
+        one.due = self._ledger.now() + _PAUSES[min(one.tries - 1, len(_PAUSES) - 1)]
         if one.due - one.made < _GIVEN_UP:
             self.waiting.append(one)
         return False

@@ -91,7 +91,7 @@ CUSTOMER = Sample(
 )
 
 
-def a_subscription(product: Sample, price: Sample, **more: Any) -> dict[str, Any]:
+def a_subscription(product: Sample, price: Sample, /, **more: Any) -> dict[str, Any]:
     return {
         "customer": ref(CUSTOMER.address),
         "product": ref(product.address),
