@@ -12,6 +12,7 @@ pymongo repeats nothing by itself here: what is repeated, and when, is the engin
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -138,6 +139,8 @@ class MongoServer:
         return self._client
 
     def _connect(self, **login: Any) -> Client:
+        # at DEBUG pymongo writes every command and answer down, what customers said among them
+        logging.getLogger("pymongo.command").setLevel(logging.WARNING)
         milliseconds = int(self._timeout * 1000)
         options: dict[str, Any] = {
             "appname": "temoctl",
