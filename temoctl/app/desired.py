@@ -13,6 +13,7 @@ from temoctl import __version__
 from temoctl.app.connections import belongs_to
 from temoctl.app.world import World
 from temoctl.blueprint import BlueprintContext, platform_resources, tenant_resources
+from temoctl.blueprint.files import sha256_of
 from temoctl.model.address import PLATFORM, Address
 from temoctl.model.diagnostic import Diagnostic, Severity
 from temoctl.model.identity import Owner
@@ -22,6 +23,8 @@ from temoctl.model.value import digest
 from temoctl.spec.policy import downgrade_problems
 from temoctl.spec.tenant import TenantSpec
 from temoctl.systemdata.ports import Role
+
+_SESSIONS = Address(PLATFORM, "supabase", "sessions", "shared")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,15 @@ class Wanted:
 
 
 class Blueprints:
-    """Turns specs into resources for one run; reads the templates' digest once."""
+    """Turns specs into resources for one run; reads the templates' digest once.
 
-    def __init__(self, world: World, platform_owner: Owner) -> None:
+    `platform` is what tenants will stand on as it is now; None where this very run brings it up to date.
+    """
+
+    def __init__(self, world: World, platform_owner: Owner, platform: RecordedTenant | None = None) -> None:
         self._world, self._platform_owner = world, platform_owner
         self._templates = _templates_digest(world)
+        self._behind = platform is not None and _older(world, platform)
 
     def of(self, tenant: str, owner: Owner, recorded: RecordedTenant, versions: Mapping[str, int]) -> Wanted:
         """One tenant's wishes; a broken spec comes back with its problems and nothing else."""
@@ -64,7 +71,7 @@ class Blueprints:
             return Wanted(tenant, owner, new, {}, inputs, manager, (), theirs)
         blueprint = platform_resources(context) if spec is None else tenant_resources(spec, context)
         desired = {one.address: one for one in blueprint.resources}
-        found = (*blueprint.problems, *theirs, *_plan_note(spec, recorded))
+        found = (*blueprint.problems, *theirs, *_plan_note(spec, recorded), *self._platform_first(spec))
         return Wanted(tenant, owner, new, desired, inputs, manager, tuple(blueprint.not_applied), found)
 
     def _context(self, owner: Owner, spec: TenantSpec | None, versions: Mapping[str, int]) -> BlueprintContext:
@@ -92,6 +99,20 @@ class Blueprints:
             knowledge=digest({name: knowledge[name].digest for name in files if name in knowledge}) if files else "",
             program=__version__,
             secrets=digest(dict(versions)) if versions else "",
+        )
+
+    def _platform_first(self, spec: TenantSpec | None) -> tuple[Diagnostic, ...]:
+        """DECISIONS 3: tenants' workflows use what the platform's conversation tables of this version have."""
+        if spec is None or not self._behind:
+            return ()
+        return (
+            Diagnostic(
+                "TEMO125",
+                "the platform was set up by another version of temoctl",
+                detail="Its conversation tables aren't those that this version's workflows ask: each message would fail.",
+                fix="run: temoctl apply platform   (or temoctl apply --all, which does it first)",
+                tenant=spec.id,
+            ),
         )
 
     def _downgrade(self, recorded: RecordedTenant, problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
@@ -150,6 +171,13 @@ def _plan_note(spec: TenantSpec | None, recorded: RecordedTenant) -> tuple[Diagn
             tenant=spec.id,
         ),
     )
+
+
+def _older(world: World, platform: RecordedTenant) -> bool:
+    """True when the shared tables were made from another template than this program's."""
+    record = platform.resources.get(_SESSIONS)
+    template = world.templates / "supabase" / "sessions.sql"
+    return record is not None and template.is_file() and record.props.get("template") != sha256_of(template)
 
 
 def _templates_digest(world: World) -> str:

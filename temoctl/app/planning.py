@@ -74,7 +74,8 @@ async def wishes(
 ) -> dict[str, Wanted]:
     """What each tenant is to be. Destroy and drift of a tenant don't depend on whether its spec is in order."""
     owners = {name: world.owner(one.uid or world.ids.token(UID_LENGTH)) for name, one in recorded.items()}
-    blueprints = Blueprints(world, owners[PLATFORM])
+    tenants = tuple(tenants)
+    blueprints = Blueprints(world, owners[PLATFORM], None if PLATFORM in tenants else recorded[PLATFORM])
     versions = await _versions(world, [recorded[name] for name in tenants])
     found: dict[str, Wanted] = {}
     for name in tenants:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from temoctl.model.address import Address
 from temoctl.model.standing import DAY, moment
 from tests.app.toy import PLATFORM, Vendors, project, vendors
 from tests.cli.conftest import Temoctl, temoctl
@@ -144,3 +146,18 @@ def test_where_nobody_bills_nothing_is_asked(temoctl: Temoctl, vendors: Vendors)
     temoctl.ready()
     assert temoctl.run("apply", "--all", "--yes").code == 0
     assert not [address for address in vendors.objects if "stripe" in address or "standing" in address]
+
+
+def test_a_tenant_waits_for_a_platform_of_its_version(temoctl: Temoctl, vendors: Vendors) -> None:
+    temoctl.ready()
+    assert temoctl.run("apply", "--all", "--yes").code == 0
+    address = Address.parse("platform/supabase.sessions.shared")
+    (uid,) = [row.uid for row in vendors.state.tenants.values() if row.tenant == "platform"]
+    before = vendors.state.resources[uid, address]
+    vendors.state.resources[uid, address] = replace(before, props={**before.props, "template": "0" * 64})
+    vendors.edit(str(address), template="0" * 64)
+    refused = temoctl.run("plan", "aurora")
+    assert refused.code == 5 and "TEMO125" in refused.out
+    assert temoctl.run("drift", "aurora").code == 0
+    assert temoctl.run("apply", "--all", "--yes").code == 0
+    assert temoctl.run("plan", "aurora").code == 0
