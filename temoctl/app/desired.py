@@ -109,7 +109,7 @@ class Blueprints:
             Diagnostic(
                 "TEMO125",
                 "the platform was set up by another version of temoctl",
-                detail="Its conversation tables aren't those that this version's workflows ask: each message would fail.",
+                detail="Its conversation tables aren't those that workflows of this version ask.",
                 fix="run: temoctl apply platform   (or temoctl apply --all, which does it first)",
                 tenant=spec.id,
             ),
