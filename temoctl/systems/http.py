@@ -11,29 +11,18 @@ The judgement (model.errors), which every vendor client inherits:
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any
 
 import httpx
 
 from temoctl.engine.ports import Clock, Permit, Slots
 from temoctl.model.errors import Retryable, Unavailable, UnknownOutcome
+from temoctl.systems.kept_connections import KeptConnections
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _READ_TRIES = 3
-
-
-def _trust(base_url: str) -> ssl.SSLContext | bool:
-    """Loading the authorities takes some 75 ms: not at all for plain HTTP, once for all vendors together."""
-    return _authorities() if base_url.startswith("https:") else False
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class HttpApi:
@@ -64,10 +53,8 @@ class HttpApi:
             base_url=base_url,
             timeout=timeout,
             headers=dict(headers or {}),
-            transport=transport,
+            transport=transport or KeptConnections(),
             trust_env=False,
-            verify=_trust(base_url),
-            limits=httpx.Limits(max_connections=64, max_keepalive_connections=64),
         )
 
     async def close(self) -> None:

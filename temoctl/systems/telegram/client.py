@@ -15,6 +15,7 @@ from temoctl.engine.ports import Clock, Permit, Slots
 from temoctl.model.errors import Conflict, Refused, TemoError, Unavailable, UnknownOutcome
 from temoctl.model.secret import Secret
 from temoctl.systems.http import HttpApi
+from temoctl.systems.kept_connections import KeptConnections
 from temoctl.systems.telegram.tokens import bot_id, malformed, without_tokens
 
 UNAVAILABLE, UNKNOWN, LIMITED = "TEMO720", "TEMO721", "TEMO722"
@@ -81,7 +82,6 @@ class TelegramApi:
         patience: float = 300.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        limits = httpx.Limits(max_connections=64, max_keepalive_connections=32)
         self._http = HttpApi(
             base_url,
             title="Telegram",
@@ -90,7 +90,7 @@ class TelegramApi:
             slots=slots,
             timeout=timeout,
             patience=patience,
-            transport=TokenInPath(transport or httpx.AsyncHTTPTransport(limits=limits, trust_env=False)),
+            transport=TokenInPath(transport or KeptConnections()),
         )
 
     async def get(self, token: Secret, method: str) -> Any:
