@@ -42,9 +42,11 @@ def _tenant(page: Page, one: TenantStatus, now: float, names: int, detail: bool)
     facts = [pad(one.state, 11), pad(count(one.objects, "object"), 10)]
     if one.last is not None:
         facts.append(f"{_ended(one.last)} {ago(now - one.last.started_at)}")
-    if one.manager:
-        facts.append(f"manager {one.manager}")
-    page.line((pad(one.tenant, names), "bold"), "  " + "  ".join(facts))
+    line, manager = "  " + "  ".join(facts), f"  manager {one.manager}" if one.manager else ""
+    fits = names + width(line + manager) <= page.cells
+    page.line((pad(one.tenant, names), "bold"), line + (manager if fits else ""))
+    if manager and not fits:
+        page.line(f"  {manager}")
     for row in one.channels:
         proven = " (proven at the last apply)" if row.status == "connected" else ""
         words = f"{proven}: {row.why}" if row.why else proven
