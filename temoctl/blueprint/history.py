@@ -73,7 +73,7 @@ def build(spec: TenantSpec, builder: Builder) -> History | None:
         },
         "Kept messages",
         where,
-        detail="for ever" if days is None else f"{days} days",
+        detail=("for ever" if days is None else f"{days} days") + (", archived" if archive else ""),
         after=archive,  # a shorter retention is taken up once there is a place for what it takes away
         field_where={"retention_days": where},
     )

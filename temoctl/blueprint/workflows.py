@@ -69,9 +69,7 @@ class _Filling:
         whole = load(self.path)
         if not isinstance(whole, dict) or not isinstance(whole.get("nodes"), list):
             raise unusable(self.path, "it isn't a workflow: it has no list of nodes")
-        owned = {key: whole[key] for key in _OWNED if key in whole}
-        left_out = self._left_out()
-        done = render(self.path, self.values, without(owned, left_out) if left_out else owned)
+        done = render(self.path, self.values, _wanted(self.path, self._left_out()))
         props = {name: done.get(name, {}) for name in _OWNED}
         props["nodes"] = [self._node(one) for one in props["nodes"]]
         return props
@@ -118,6 +116,19 @@ class _Filling:
             fix="mend the binding; templates/n8n/README.md lists what it may name",
             where=Where(str(self.path.with_suffix(".binding.yaml"))),
         )
+
+
+def _wanted(path: Path, left_out: frozenset[str]) -> Json:
+    """What of a template is ours, without some nodes. Made once for all tenants, so that they share what they can."""
+    stat = path.stat()
+    return _trimmed(path, stat.st_mtime_ns, stat.st_size, left_out)
+
+
+@lru_cache(maxsize=64)
+def _trimmed(path: Path, mtime: int, size: int, left_out: frozenset[str]) -> Json:
+    whole = load(path)
+    owned = {key: whole[key] for key in _OWNED if key in whole}
+    return without(owned, left_out) if left_out else owned
 
 
 def _put(tree: Mapping[str, Any], place: list[str], value: Json) -> dict[str, Any]:
