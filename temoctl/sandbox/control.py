@@ -107,8 +107,11 @@ class Control(FakeHttp):
 
     async def _add_fault(self, request: FakeRequest) -> FakeResponse:
         given = dict(request.json)
-        fake = self._fake(given.pop("system"))
+        name = given.pop("system")
+        fake = self._fake(name)
         fault = Fault(**given)
+        if fault.kind in fake.unable:
+            raise ValueError(f"{name} can't misbehave like that: {fault.kind}")
         if fault.kind not in KINDS:
             raise ValueError(f"no such fault: {fault.kind} (there are {', '.join(KINDS)})")
         fake.faults.append(fault)

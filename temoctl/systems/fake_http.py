@@ -74,11 +74,14 @@ Handler = Callable[..., Awaitable[FakeResponse]]
 class FakeHttp:
     """Subclass it, set `name`, and register `routes` with `route(method, pattern)`; `{x}` in a pattern is one segment.
 
+    `unable` names the kinds of faults that its vendor can't have.
+
     `is_write(request)` tells requests that change state (default: any method but GET and HEAD). `latency` is the
     time every answer takes, on top of what a fault of kind `latency` adds to single ones.
     """
 
     name = "fake"
+    unable: frozenset[str] = frozenset()
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock

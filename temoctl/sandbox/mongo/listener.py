@@ -1,7 +1,7 @@
 """The server on a socket: messages in and out, one connection each, and the ways it can misbehave on request.
 
 Faults are those of `systems.fake_http`, as far as they have a meaning here: latency, lost, late, refuse, denied,
-500-before and 500-after. MongoDB has no "too many requests".
+500-before and 500-after. MongoDB has no "too many requests", and its lists are never behind.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class MongoListener(FakeHttp):
     """
 
     name = "mongodb"
+    unable = frozenset({"429", "stale"})
 
     def __init__(self, clock: Clock, engine: Engine) -> None:
         super().__init__(clock)

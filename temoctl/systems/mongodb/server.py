@@ -21,6 +21,7 @@ FOREIGN, DENIED, REFUSED = "TEMO743", "TEMO744", "TEMO745"
 UNREADABLE, PROTECTED, UNUSABLE = "TEMO746", "TEMO747", "TEMO748"
 
 NO_NAMESPACE, NO_INDEX, NO_USER, THERE_ALREADY, USER_EXISTS = 26, 27, 11, 48, 51003
+TWICE = 11000
 NOT_ALLOWED = (13, 18, 8000)
 """Unauthorized, AuthenticationFailed, and Atlas' own code for what it doesn't let anybody do."""
 
@@ -33,6 +34,8 @@ class Declined(Refused):
 
     def __init__(self, number: int, words: str) -> None:
         denied = number in NOT_ALLOWED
+        if number == TWICE:  # its words name the customers' documents
+            words = "documents are there twice that may be there once only"
         fix = "check the login named in platform.yaml and its roles (see the README of the mongodb system)"
         super().__init__(
             DENIED if denied else REFUSED,
