@@ -134,7 +134,7 @@ class RealStage:
                 return _world(owner, Path(self.root), "menu-new.csv", "two", 2)
             case Spec.FEWER:
                 kept = _world(owner, Path(self.root), "menu.csv", "one", 1)
-                return [one for one in kept if one.address.kind not in ("table", "file", "webhook")]
+                return [one for one in kept if one.address.kind not in ("table", "file", "archive", "webhook")]
 
     async def systems(self, life: Life) -> Mapping[str, System]:
         transport = LifeTransport(self._fakes, lambda: self.faults, life)
@@ -224,7 +224,8 @@ def _world(owner: Owner, root: Path, menu: str, text: str, version: int) -> list
 
 def _databases(owner: Owner, root: Path, menu: str, version: int) -> list[Desired]:
     schema, sessions = at("supabase", "schema", "knowledge"), at("supabase", "sessions", "shared")
-    bucket = at("supabase", "bucket", "knowledge-files")
+    bucket, archives = at("supabase", "bucket", "knowledge-files"), at("supabase", "bucket", "archives")
+    head = f"{owner.installation}.head.{owner.uid}.history.json"
     file = {"file": f"kb/{menu}", "digest": file_digest(root / "kb" / menu)}
 
     def password(path: str) -> Json:
@@ -252,6 +253,8 @@ def _databases(owner: Owner, root: Path, menu: str, version: int) -> list[Desire
             {**table, "title": "Catalogue", "group": "products", "options": {}, **file},
         ),
         _desired(at("supabase", "file", "products-catalogue"), {"bucket": ref(bucket), "path": path, **file}),
+        _desired(archives, {"id": object_name(owner, "archive"), "public": False}),
+        _desired(at("supabase", "archive", "history"), {"bucket": ref(archives), "path": head}),
     ]
 
 
