@@ -1,8 +1,8 @@
 """A real MongoDB deployment behind the `Server` protocol: one command, one call, and what a failure proves.
 
     no server found, connection refused                            Retryable      (nothing was sent)
-    not the primary, shutting down                                 Retryable      (refused before any effect)
-    a change: connection lost, timeout                             UnknownOutcome (it may have happened)
+    not the primary                                                Retryable      (refused before any effect)
+    a change: connection lost, timeout, stopped half-way           UnknownOutcome (it may have happened)
     a read: connection lost, timeout                               tried again, then Unavailable
     Unauthorized, AuthenticationFailed, not on Atlas               Declined, TEMO744
     any other "no"                                                 Declined, TEMO745
@@ -50,10 +50,10 @@ Client = AsyncMongoClient[dict[str, Any]]
 _READ_TRIES = 3
 _SEARCH = 5.0
 """Seconds to look for a server: one that is down shall be told soon, also where answers may take long."""
-_GOING_DOWN = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})
-"""The server says that it is no primary or is going down: it did nothing."""
-_FAILED_INSIDE = frozenset({1, 8, 50, 64, 262})
-"""InternalError, UnknownError, MaxTimeMSExpired, WriteConcernFailed, ExceededTimeLimit: it may have been done."""
+_NO_PRIMARY = frozenset({10058, 10107, 13435, 13436})
+"""The server says that it is no primary: it did nothing."""
+_FAILED_INSIDE = frozenset({1, 8, 50, 64, 91, 189, 262, 11600, 11602})
+"""Failed, timed out, shut down or lost its primary in the middle of a command, or of copying it: it may be done."""
 _PORT = 27017
 
 
@@ -121,6 +121,8 @@ class MongoServer:
                 answer: Answer = await self._here()[database].command(dict(command))
             except PyMongoError as error:
                 raise _judge_write(error) from None
+        if answer.get("writeConcernError"):  # done here, but perhaps taken back by another primary
+            raise UnknownOutcome(UNKNOWN, "MongoDB could not copy a change to its other servers")
         for failed in answer.get("writeErrors", ()):
             raise Declined(int(failed.get("code", 0)), str(failed.get("errmsg", "")))
         return answer
@@ -193,13 +195,11 @@ def _judge_write(error: PyMongoError) -> TemoError:
     said = _said(error)
     if isinstance(error, ServerSelectionTimeoutError | WaitQueueTimeoutError) or _never_sent(error):
         return Retryable(BUSY, f"MongoDB can't be reached ({said})", fix="check it, then try again")
-    if isinstance(error, NotPrimaryError):
-        return Retryable(BUSY, f"MongoDB is changing its primary ({said})", fix="try again in a minute")
-    if isinstance(error, OperationFailure):
-        code = int(error.code or 0)
-        if code in _GOING_DOWN:
+    if isinstance(error, OperationFailure | NotPrimaryError):
+        code = _code(error)
+        if code in _NO_PRIMARY:
             return Retryable(BUSY, f"MongoDB is changing its primary ({said})", fix="try again in a minute")
-        if code in _FAILED_INSIDE:
+        if code in _FAILED_INSIDE or isinstance(error, NotPrimaryError):
             return UnknownOutcome(UNKNOWN, f"MongoDB failed in the middle of a change ({said})")
         return Declined(code, said)
     if isinstance(error, ConnectionFailure):
@@ -211,9 +211,15 @@ def _never_sent(error: PyMongoError) -> bool:
     return isinstance(error.__cause__, ConnectionRefusedError)
 
 
+def _code(error: OperationFailure | NotPrimaryError) -> int:
+    """NotPrimaryError, a kind of AutoReconnect, has its code in the details only."""
+    details = error.details if isinstance(error.details, dict) else {}
+    return int(details.get("code") or 0)
+
+
 def _said(error: PyMongoError) -> str:
     """The server's own words, in one line, without pymongo's dump of the whole answer."""
-    if isinstance(error, OperationFailure):
+    if isinstance(error, OperationFailure | NotPrimaryError):
         details = error.details if isinstance(error.details, dict) else {}
-        return str(details.get("errmsg") or f"error {error.code}").splitlines()[0][:200]
+        return str(details.get("errmsg") or f"error {_code(error)}").splitlines()[0][:200]
     return type(error).__name__
