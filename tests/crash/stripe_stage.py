@@ -111,10 +111,12 @@ class StripeStage:
 
     def broken(self, records: Mapping[Address, Recorded], secrets: Mapping[str, Secret]) -> Sequence[str]:
         """A secret that isn't the endpoint's; a customer who pays twice; a plan that isn't the one on record."""
-        found = []
-        for row in self.fake.ledger.table(ENDPOINTS).values():
-            if secrets.get(WEBHOOK_SECRET) != Secret(self.fake.events.secret(row["id"])):
-                found.append(f"{ENDPOINT}: the vault doesn't have its secret")
+        kept = secrets.get(WEBHOOK_SECRET)
+        found = [
+            f"{ENDPOINT}: the vault doesn't have its secret"
+            for one in self.fake.ledger.table(ENDPOINTS)
+            if kept != Secret(self.fake.events.secret(one))
+        ]
         for row in self.fake.ledger.table(CUSTOMERS).values():
             paid = [one for one in self._living() if one["customer"] == row["id"]]
             if len(paid) > 1 or any(len(one["items"]["data"]) != 1 for one in paid):
@@ -153,7 +155,9 @@ def _world(owner: Owner, text: str, amount: int, plan: str, events: Sequence[str
         *(_product(owner, name, text) for name in PLANS),
         *(_price(owner, name, amount) for name in PLANS),
         _desired(FEATURE, {"lookup_key": object_name(owner, "comments"), "name": f"Comments {text}", "active": True}),
-        _desired(at("grant", "business-comments"), {"product": ref(at("product", "business")), "feature": ref(FEATURE)}),
+        _desired(
+            at("grant", "business-comments"), {"product": ref(at("product", "business")), "feature": ref(FEATURE)}
+        ),
         _desired(ENDPOINT, {"url": "https://temoctl.example/events", "events": list(events), "description": text}),
         _desired(
             PORTAL, {"headline": f"Yours, {text}", "features": {"invoice_history": {"enabled": True}}, "active": True}

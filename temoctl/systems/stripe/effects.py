@@ -18,6 +18,7 @@ from temoctl.systems.stripe.lists import Lists
 from temoctl.systems.stripe.seen import (
     ENDED,
     FOREIGN,
+    KEY,
     MARK,
     TENANT,
     Row,
@@ -78,7 +79,7 @@ class Effects:
             "recurring": {"interval": props["interval"]},
             "lookup_key": props["lookup_key"],
             "transfer_lookup_key": True,
-            "metadata": _mark(call),
+            "metadata": {**_mark(call), KEY: props["lookup_key"]},
         }
         row = await self._change(prices.create_async, call=call, params=params)
         return Outcome(row["id"], price_outputs(row))
@@ -90,6 +91,7 @@ class Effects:
             "lookup_key": props["lookup_key"],
             "transfer_lookup_key": True,
             "active": bool(props.get("active", True)),
+            "metadata": {KEY: props["lookup_key"]},
         }
         return Outcome(ref, price_outputs(await self._change(prices.update_async, ref, call=call, params=params)))
 
@@ -258,11 +260,11 @@ class Effects:
     # --- ending
 
     async def archive(self, call: Call, ref: str, service: Any) -> None:
-        """What Stripe never deletes is put out of use."""
+        """What Stripe never deletes is put out of use. Like a deletion it does no harm twice, so no answer is kept."""
         row = await self._api.get(service.retrieve_async, ref)
         if row is not None and is_there(row):
             _check_owner(call, row)
-            await self._change(service.update_async, ref, call=call, params={"active": False})
+            await self._api.change(service.update_async, ref, permit=call.permit, key="", params={"active": False})
 
     async def remove(self, call: Call, ref: str, service: Any) -> None:
         row = await self._api.get(service.retrieve_async, ref)

@@ -21,8 +21,8 @@ from temoctl.systems.stripe.client import BAD_KEY, NO_RIGHT
 from temoctl.systems.stripe.kinds import CARD_UNUSED, IN_ORDER, PAUSED_WITH_CARD
 
 FOREIGN, NOT_PAID = "TEMO737", "TEMO739"
-MARK, TENANT = "temo", "temo_tenant"
-"""The keys of the metadata that say whose an object is, for us and for people."""
+MARK, TENANT, KEY = "temo", "temo_tenant", "temo_key"
+"""The keys of the metadata that say whose an object is, for us and for people; and a price's first lookup key."""
 
 Row = Mapping[str, Any]
 ENDED = ("canceled", "incomplete_expired")
@@ -137,8 +137,9 @@ def price(target: Target, row: Row) -> Observed:
     if found.presence is not Presence.PRESENT:
         return found
     # The key moves on to a price's successor by our own doing: that is no change that somebody made to the old one.
-    lasting = {**props, "lookup_key": row["lookup_key"] or target.props.get("lookup_key")}
-    return replace(found, fingerprint=digest([lasting, str((row.get("metadata") or {}).get(MARK, ""))]))
+    told = row["metadata"] or {}
+    lasting = {**props, "lookup_key": row["lookup_key"] or told.get(KEY)}
+    return replace(found, fingerprint=digest([lasting, str(told.get(MARK, ""))]))
 
 
 def price_outputs(row: Row) -> dict[str, Json]:
