@@ -3,6 +3,7 @@
     toys on memory        every effect × every way to misbehave, alone and in all pairs; and variants of the engine
                           that are broken on purpose: each must be caught
     stand-ins on memory   the real systems (n8n, Telegram, Supabase): all singles, and some pairs after each
+    Stripe on memory      the same for the catalogue, events, and what a tenant pays, through the real SDK
     MongoDB on memory     the same for the history of conversations, on the sandbox's own server
     toys on PostgreSQL    SystemData on a real server: all singles
 
@@ -36,6 +37,7 @@ from tests.crash.mongodb_stage import MongodbStage
 from tests.crash.real_stage import RealStage
 from tests.crash.scenario import Name
 from tests.crash.simulation import MakeStage, Verdict, simulate, toys
+from tests.crash.stripe_stage import StripeStage
 from tests.crash.variants import BROKEN, RIGHT, Variant
 
 WRONGS = ("leaks", "twins", "stuck", "wrong")
@@ -46,6 +48,7 @@ VARIANTS: Sequence[Variant] = (RIGHT, *BROKEN)
 class Part(StrEnum):
     TOYS = "toys on memory"
     STAND_INS = "stand-ins on memory"
+    STRIPE = "Stripe on memory"
     MONGODB = "MongoDB on memory"
     POSTGRES = "toys on PostgreSQL"
 
@@ -53,6 +56,7 @@ class Part(StrEnum):
 STAGES: dict[Part, MakeStage] = {
     Part.TOYS: toys,
     Part.STAND_INS: RealStage,
+    Part.STRIPE: StripeStage,
     Part.MONGODB: MongodbStage,
     Part.POSTGRES: toys,
 }

@@ -13,6 +13,7 @@ from tests.crash.faults import Kind
 from tests.crash.real_stage import RealStage
 from tests.crash.scenario import Name
 from tests.crash.simulation import MakeStage, simulate, toys
+from tests.crash.stripe_stage import StripeStage
 from tests.crash.table import second_faults, singles
 from tests.crash.variants import BROKEN, Variant
 
@@ -47,11 +48,12 @@ def test_nor_do_pairs(scenario: Name) -> None:
             assert wrongs(scenario, schedule) == [], schedule
 
 
+@pytest.mark.parametrize("stage", [RealStage, StripeStage])
 @pytest.mark.parametrize("scenario", list(Name))
-def test_nor_do_faults_under_the_real_systems(scenario: Name) -> None:
+def test_nor_do_faults_under_the_real_systems(scenario: Name, stage: MakeStage) -> None:
     chance = random.Random(scenario.value)
-    for schedule in [(), *chance.sample(list(singles(scenario, RealStage)), STAND_IN_SINGLES)]:
-        assert wrongs(scenario, schedule, stage=RealStage) == [], schedule
+    for schedule in [(), *chance.sample(list(singles(scenario, stage)), STAND_IN_SINGLES)]:
+        assert wrongs(scenario, schedule, stage=stage) == [], schedule
 
 
 @pytest.mark.parametrize("variant", BROKEN, ids=[one.name for one in BROKEN])
