@@ -25,6 +25,7 @@ SWEEP = 60.0
 _ANYWHERE = frozenset({"$db", "lsid", "$clusterTime", "$readPreference", "comment", "maxTimeMS"})
 _CONCERNS = frozenset({"readConcern", "writeConcern"})
 _TRANSACTION = ("txnNumber", "autocommit", "startTransaction")
+_WRONG_SHAPE = (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError)
 _ALL: tuple[Role, ...] = (("root", "admin"),)
 
 
@@ -123,6 +124,10 @@ class Engine:
             return {**self._run(session, command), "ok": 1.0}
         except CommandFailed as refusal:
             return refusal.reply()
+        except _WRONG_SHAPE as error:
+            # a field of a type that no client sends; whatever it was, the server goes on and doesn't say yes
+            words = f"a field of '{next(iter(command), '')}' is of a wrong type ({type(error).__name__})"
+            return CommandFailed("TypeMismatch", words).reply()
 
     def sweep(self) -> None:
         now = self.clock.now()

@@ -42,7 +42,7 @@ class Holding:
 
     def accepts(self, document: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> None:
         """Raise CommandFailed for a document that is too large or not as the validator asks."""
-        if len(bson.encode(document)) > LARGEST:
+        if _size(document) > LARGEST:
             if before is not None:
                 raise CommandFailed("Location17419", f"Resulting document after update is larger than {LARGEST}")
             raise CommandFailed("BSONObjectTooLarge", f"object to insert too large. max size: {LARGEST}")
@@ -67,6 +67,13 @@ class Holding:
             for one in over:
                 gone += int(self.rows.delete_one({"_id": one}).deleted_count)
         return gone
+
+
+def _size(document: Mapping[str, Any]) -> int:
+    try:
+        return len(bson.encode(document))
+    except (bson.errors.BSONError, OverflowError) as error:  # a number that has become too large for BSON
+        raise CommandFailed("BadValue", f"Failed to apply the change: {error}") from None
 
 
 def _value(row: Mapping[str, Any], path: str) -> Any:
