@@ -32,6 +32,7 @@ from temoctl.sandbox.serving import HOST, Serving, bind, free_port, port_of
 from temoctl.systems.fake_http import FakeHttp
 from temoctl.systems.n8n.fake import FakeN8n
 from temoctl.systems.stripe.fake import FakeStripe
+from temoctl.systems.stripe.fake_billing import Dunning
 from temoctl.systems.supabase.fake import FakeStorage
 from temoctl.systems.telegram.fake import FakeTelegram
 from temoctl.systems.telegram.fake_delivery import HttpPoster
@@ -46,7 +47,13 @@ def fakes(
     """The stand-ins of a world by name; no n8n where a real one runs."""
     made: dict[str, FakeHttp] = {
         "mongodb": stand_in(clock, config["mongodb_password"]),
-        "stripe": FakeStripe(clock, key=config["stripe_key"], deliver=hearer, seed=secrets.randbits(32)),
+        "stripe": FakeStripe(
+            clock,
+            key=config["stripe_key"],
+            deliver=hearer,
+            dunning=Dunning(at_last="unpaid"),
+            seed=secrets.randbits(32),
+        ),
         "telegram": FakeTelegram(clock, poster=poster),
         "storage": FakeStorage(clock, key=config["storage_key"]),
         "llm": FakeOpenAI(clock, key=config["llm_key"]),
