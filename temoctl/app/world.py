@@ -166,8 +166,9 @@ async def check_instances(world: World) -> None:
 
 async def pin_instances(world: World, systems: set[str]) -> None:
     """Record which instance of each system this installation speaks to, before the first effect there."""
+    pinned = await world.store.pinned()
     for name in sorted(systems & set(world.instances)):
-        on_record = await world.store.pin(name, world.instances[name])
+        on_record = pinned.get(name) or await world.store.pin(name, world.instances[name])
         if on_record != world.instances[name]:
             raise _refusal(another_instance(name, on_record, world.instances[name]))
 

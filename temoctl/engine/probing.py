@@ -15,7 +15,6 @@ from temoctl.model.errors import TemoError
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Recorded
 from temoctl.model.secret import Secret
-from temoctl.model.value import is_secret, secret_ref
 
 
 async def probe_all(run: TenantRun) -> tuple[ProbeResult, ...]:
@@ -43,13 +42,7 @@ async def probe_target(run: TenantRun, address: Address, record: Recorded) -> Ta
 
 async def _probe_secrets(run: TenantRun, kind: Kind, record: Recorded) -> dict[str, Secret]:
     # What can't be read back may be missing from `resolved` after a recovery; it still stands in `props`.
-    needed = kind.probe_secrets | kind.observe_secrets
-    fields = {name: secret_ref(record.props[name]) for name in needed if is_secret(record.props.get(name))}
-    if not fields:
-        return {}
-    uid = run.fence.uid
-    found = await run.world.vault.many([(uid, ref) for ref in fields.values()])
-    return {name: found[uid, ref] for name, ref in fields.items() if (uid, ref) in found}
+    return await run.secrets.of_fields(kind.probe_secrets | kind.observe_secrets, record.props)
 
 
 async def _probe(run: TenantRun, address: Address, record: Recorded) -> Sequence[ProbeResult]:

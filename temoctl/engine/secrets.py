@@ -6,7 +6,7 @@ A generated secret is committed to the vault before anything is done with it, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from temoctl.engine.ports import Fence, Ids, Vault
@@ -16,10 +16,14 @@ from temoctl.model.value import Props, is_secret, secret_ref, secrets, substitut
 
 
 class TenantSecrets:
-    """The vault of one tenant, seen through the fence of this run."""
+    """The vault of one tenant, seen through the fence of this run.
+
+    A version of a secret never changes, so each is fetched once a run: looks, effects and probes want the same few.
+    """
 
     def __init__(self, vault: Vault, ids: Ids, fence: Fence) -> None:
         self._vault, self._ids, self._fence = vault, ids, fence
+        self._known: dict[tuple[str, int], Secret] = {}
 
     async def fill(self, resolved: Props) -> dict[str, Any]:
         """The tree with every secret as a value. Raises Refused (TEMO620) for one the vault doesn't have."""
@@ -39,7 +43,11 @@ class TenantSecrets:
 
     async def for_reading(self, kind: Kind, resolved: Props) -> dict[str, Secret]:
         """The secrets without which the object can't be looked at; missing ones are left out."""
-        fields = {name: secret_ref(resolved[name]) for name in kind.observe_secrets if is_secret(resolved.get(name))}
+        return await self.of_fields(kind.observe_secrets, resolved)
+
+    async def of_fields(self, names: Iterable[str], props: Props) -> dict[str, Secret]:
+        """The secrets that stand in fields of these names; missing ones are left out."""
+        fields = {name: secret_ref(props[name]) for name in names if is_secret(props.get(name))}
         if not fields:
             return {}
         found = await self._stored(tuple(fields.values()))
@@ -57,12 +65,17 @@ class TenantSecrets:
         values = await self._stored(tuple(ref for ref in wanted if not ref.generate))
         for ref in wanted:
             if ref.generate:
-                values[ref] = await self._vault.ensure(self._fence, ref, self._ids.password())
+                values[ref] = self._known.get((ref.path, ref.version)) or await self._made(ref)
         return values
 
+    async def _made(self, ref: SecretRef) -> Secret:
+        secret = await self._vault.ensure(self._fence, ref, self._ids.password())
+        self._known[ref.path, ref.version] = secret
+        return secret
+
     async def _stored(self, wanted: tuple[SecretRef, ...]) -> dict[SecretRef, Secret]:
-        if not wanted:
-            return {}
-        uid = self._fence.uid
-        found: Mapping[tuple[str, SecretRef], Secret] = await self._vault.many([(uid, ref) for ref in wanted])
-        return {ref: secret for (_, ref), secret in found.items()}
+        unknown = [(self._fence.uid, ref) for ref in wanted if (ref.path, ref.version) not in self._known]
+        if unknown:
+            found = await self._vault.many(unknown)
+            self._known.update({(ref.path, ref.version): secret for (_, ref), secret in found.items()})
+        return {ref: self._known[ref.path, ref.version] for ref in wanted if (ref.path, ref.version) in self._known}
