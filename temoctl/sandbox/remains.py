@@ -15,7 +15,7 @@ from temoctl.engine.protocol import Limits
 from temoctl.engine.throttle import Throttle
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.secret import Secret
-from temoctl.sandbox import vendors
+from temoctl.sandbox import at_stripe, vendors
 from temoctl.sandbox.folder import Folder
 from temoctl.sandbox.seeding import open_vault
 from temoctl.sandbox.world import World, attach
@@ -70,6 +70,10 @@ async def remains(root: Path) -> Remains:
         tenants = {one.uid: one.tenant for one in await store.tenants()}
     found = [*await _at_n8n(world, tenants), *await _in_databases(world, tenants), *await _in_storage(world, tenants)]
     found += await _in_mongodb(world, tenants)
+    found += [
+        Thing(_named(tenants, marker), "stripe", marker.text, what, name, active)
+        async for marker, what, name, active in at_stripe.marked(world)
+    ]
     async with world.remote() as remote:
         bots = await remote.call("GET", "/bots")
     sending = [bot for bot in bots if bot["webhook"]["url"].startswith(world.urls["n8n"])]
