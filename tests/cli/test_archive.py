@@ -175,14 +175,18 @@ def test_a_run_that_breaks_is_gone_on_with_and_keeps_nothing_twice(
     assert len(rooms.parts) > 5 and longest < 1_000, "no more than a part and a page is held at once"
 
 
-def test_equal_dates_at_the_end_of_a_page_are_all_kept(
-    temoctl: Temoctl, rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("crowds", [[7], [1, 7, 1], [2, 2, 2], [1, 1, 3, 1, 3], [3, 3]])
+def test_messages_of_one_date_are_all_kept_however_pages_fall(
+    temoctl: Temoctl, rooms: Rooms, monkeypatch: pytest.MonkeyPatch, crowds: list[int]
 ) -> None:
     monkeypatch.setattr(archiving, "PAGE", 2)
     monkeypatch.setattr(archiving, "PART", 1)
-    rooms.said(*[13.0] * 7)
+    for number, crowd in enumerate(crowds):
+        rooms.said(*[13 - number / 10] * crowd)
     applied(temoctl.run("archive", "aurora"))
-    assert len(rooms.archived) == 7 and len({row["_id"] for part in rooms.parts for row in part}) == 7
+    kept = [row for part in rooms.parts for row in part]
+    assert len(kept) == len({row["_id"] for row in kept}) == sum(crowds)
+    assert [row["at"] for row in kept] == sorted(row["at"] for row in kept)
 
 
 def test_before_a_retention_is_shortened_its_losses_are_archived(temoctl: Temoctl, rooms: Rooms) -> None:
