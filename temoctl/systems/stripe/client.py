@@ -28,6 +28,7 @@ BAD_KEY, NO_RIGHT, REFUSED = "TEMO733", "TEMO734", "TEMO735"
 REPLAYED, DECLINED = "TEMO736", "TEMO738"
 
 PAGE = 100
+_TRIES = 3
 _REPLAY = "idempotent-replayed"
 _WORDS = frozenset(
     [
@@ -176,7 +177,19 @@ class StripeApi:
             raise _meaning(error) from None
 
     async def all(self, service: Service, *path: str, **params: Any) -> list[Row]:
-        """Every object of a list, page by page. A list that grows while it is read gives no object twice."""
+        """Every object of a list, page by page. What is made meanwhile comes first, and so moves no page."""
+        for _ in range(_TRIES):
+            rows = await self._pages(service, path, params)
+            if rows is not None:
+                return list(rows.values())
+        raise Unavailable(
+            UNAVAILABLE,
+            "Stripe's list kept changing while it was read",
+            fix="wait until whoever is deleting objects at Stripe has finished, and try again",
+        )
+
+    async def _pages(self, service: Service, path: tuple[str, ...], params: Mapping[str, Any]) -> dict[str, Row] | None:
+        """All objects by id; None where the one that a page was to follow was deleted under our hands."""
         rows: dict[str, Row] = {}
         after: dict[str, str] = {}
         while True:
@@ -184,13 +197,15 @@ class StripeApi:
             try:
                 page = await self._call(_Asking(), service, *path, params=asked)
             except stripe.StripeError as error:
+                if after and error.code == "resource_missing":
+                    return None
                 raise _meaning(error) from None
             data = page.get("data")
             if not isinstance(data, list):
                 raise Unavailable(UNAVAILABLE, "Stripe's answer makes no sense: a list without data")
             rows.update((str(row["id"]), row) for row in data)
             if not page.get("has_more") or not data:
-                return list(rows.values())
+                return rows
             after = {"starting_after": str(data[-1]["id"])}
 
     # --- changing

@@ -30,6 +30,7 @@ from temoctl.systems.stripe.seen import (
     payment_of,
     price_outputs,
     subscription_outputs,
+    trial_end_of,
 )
 
 _SHORTEST_TRIAL = 1
@@ -361,6 +362,6 @@ def _changes(props: Mapping[str, Any], row: Row) -> dict[str, Any]:
     if asked is not None and asked != item["price"]["id"]:
         params["items"] = [{"id": item["id"], "price": asked}]
         params["proration_behavior"] = "none"
-    if row["trial_settings"]["end_behavior"]["missing_payment_method"] != props.get("trial_end_behaviour", "pause"):
+    if trial_end_of(row) != props.get("trial_end_behaviour", "pause"):
         params["trial_settings"] = _trial_settings(props)
     return params

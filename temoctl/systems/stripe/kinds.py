@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from temoctl.model.identity import Identity
-from temoctl.model.kind import Impact, Kind
+from temoctl.model.kind import Impact, Kind, ReplaceOrder
 from temoctl.model.value import Props, is_ref
 
 WEBHOOK_SECRET = "stripe/webhook-secret"  # noqa: S105
@@ -138,6 +138,7 @@ SUBSCRIPTION = Kind(
     label="subscription",
     identity=Identity.LOOKUP,
     immutable=frozenset({"customer", "currency"}),
+    replace=ReplaceOrder.DELETE_FIRST,  # a customer has one currency at a time, and never pays twice
     impact={
         "create": Impact.MONEY,
         "product": Impact.MONEY,

@@ -12,7 +12,7 @@ from typing import Any
 
 from temoctl.model.errors import TemoError
 from temoctl.systems.stripe.client import StripeApi
-from temoctl.systems.stripe.seen import Cards, Listing, Row, is_free, is_there, payer
+from temoctl.systems.stripe.seen import Cards, Listing, Row, is_free, is_there, marker_of, payer
 
 CUSTOMER, SUBSCRIPTION = "customer", "subscription"
 
@@ -81,11 +81,14 @@ class Lists:
     # --- cards that were given at Checkout and are nobody's default yet
 
     async def cards(self, subscriptions: Listing, customers: Listing) -> Cards:
-        """For all subscriptions that have no card: one list, and none where everybody has one."""
+        """For all our subscriptions that have no card: one list, and none where everybody has one."""
         without = [
             row
             for row in subscriptions.rows.values()
-            if is_there(row) and not is_free(row) and payer(row, customers.rows.get(str(row["customer"]))) is None
+            if marker_of(row)
+            and is_there(row)
+            and not is_free(row)
+            and payer(row, customers.rows.get(str(row["customer"]))) is None
         ]
         if not without:
             return Cards()

@@ -244,6 +244,13 @@ def payment_of(row: Row, owner: Row | None, cards: Cards) -> str:
     return IN_ORDER
 
 
+def trial_end_of(row: Row) -> str:
+    """What happens when a trial ends without a card; where nobody said, Stripe sends an invoice."""
+    return str(
+        ((row["trial_settings"] or {}).get("end_behavior") or {}).get("missing_payment_method", "create_invoice")
+    )
+
+
 def subscription(target: Target, row: Row, owner: Row | None, cards: Cards) -> Observed:
     if not is_there(row):
         return absent(target, _ended(row))
@@ -254,7 +261,7 @@ def subscription(target: Target, row: Row, owner: Row | None, cards: Cards) -> O
         "currency": row["currency"],
         "interval": item["price"]["recurring"]["interval"],
         "price": item["price"]["id"],
-        "trial_end_behaviour": row["trial_settings"]["end_behavior"]["missing_payment_method"],
+        "trial_end_behaviour": trial_end_of(row),
         "payment": payment_of(row, owner, cards),
     }
     several = len(row["items"]["data"]) > 1

@@ -185,6 +185,21 @@ async def test_a_list_is_read_to_its_end() -> None:
     assert len(fake.requests) == 3
 
 
+async def test_a_list_whose_place_was_deleted_is_read_anew() -> None:
+    api, fake, _ = world(page=5)
+    ids = [fake.people.create_customer({"name": str(number)})["id"] for number in range(12)]
+    dispatch, last = fake._dispatch, ids[-5]
+
+    async def deleting(request: FakeRequest) -> FakeResponse:
+        if request.query.get("starting_after") == last and last in {one["id"] for one in fake.customers()}:
+            fake.people.delete_customer({}, last)
+        return await dispatch(request)
+
+    fake._dispatch = deleting  # type: ignore[method-assign]
+    found = {row["id"] for row in await api.all(api.v1.customers.list_async)}
+    assert found == set(ids) - {last}
+
+
 async def test_an_issued_secret_reaches_nobody_but_its_caller(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     api, fake, _ = world()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from temoctl.model.identity import Owner
+from temoctl.model.resource import Desired
 from tests.crash.faults import Kind
-from tests.crash.scenario import Name
+from tests.crash.scenario import Name, Spec
 from tests.crash.simulation import MakeStage, Verdict, simulate
 from tests.crash.stripe_moods import Failing, Forgetful, Talkative
 from tests.crash.stripe_stage import StripeStage
@@ -60,6 +63,21 @@ def test_events_that_come_twice_and_too_early_disturb_nobody() -> None:
     for scenario in (Name.APPLY, Name.UPDATE, Name.DESTROY):
         assert wrongs(simulate(scenario, (), stage=stage)) == [], scenario
     assert all(one.heard for one in made)
+
+
+@pytest.mark.parametrize("schedule", [(), *[((effect, Kind.DIE_AFTER),) for effect in range(20, 34, 3)]])
+def test_another_currency_is_another_subscription_after_the_old_one_ended(schedule: Any) -> None:
+    class Moving(StripeStage):
+        def wanted(self, spec: Spec, owner: Owner) -> Sequence[Desired]:
+            made = super().wanted(spec, owner)
+            if spec is not Spec.CHANGED:
+                return made
+            return [
+                replace(one, props={**one.props, "currency": "usd"}) if "currency" in one.props else one for one in made
+            ]
+
+    moving: MakeStage = Moving
+    assert wrongs(simulate(Name.UPDATE, schedule, stage=moving)) == []
 
 
 def test_the_stage_notices_what_is_wrong() -> None:
