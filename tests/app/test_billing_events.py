@@ -12,6 +12,7 @@ import pytest
 from temoctl.app import billing_events
 from temoctl.app.billing_events import MAX_BODY, Heard, Hearing
 from temoctl.engine.protocol import Target
+from temoctl.model.errors import Unavailable
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.resource import Observed
 from temoctl.model.secret import Secret
@@ -248,6 +249,42 @@ async def test_an_outage_leaves_everything_as_it_was_and_the_event_for_later(bil
     billing.account.subscriptions[ACME] = {"status": "unpaid"}
     assert (await deliver(billing)).heard is Heard.HANDLED
     assert billing.standings[ACME].state == "suspended"
+
+
+async def test_a_process_that_dies_after_writing_is_followed_by_another(billing: Billing) -> None:
+    """The row is written, its end isn't: whoever gets the event next finds everything as it should be."""
+    billing.account.subscriptions[ACME] = {"status": "unpaid"}
+    dying = billing.process()
+
+    async def never(*given: Any, **more: Any) -> Any:
+        raise SystemExit
+
+    inbox = dying._world.store.inbox
+    inbox.finish, inbox.let_go = never, never  # type: ignore[method-assign]
+    payload = billing.event()
+    with pytest.raises(SystemExit):
+        await dying.hear(payload, billing.signed(payload))
+    assert billing.standings[ACME].state == "suspended" and not await billing.audited()
+    assert (await deliver(billing)).heard is Heard.BUSY, "it might still be at it"
+    billing.clock.advance(billing_events.HANDLING)
+    assert (await deliver(billing)).heard is Heard.HANDLED
+    assert (await deliver(billing)).heard is Heard.REPEATED
+    assert len(await billing.audited()) == 1
+
+
+async def test_an_account_that_did_not_answer_at_first_is_asked_again(billing: Billing) -> None:
+    process, answers = billing.process(), iter([Unavailable("TEMO730", "Stripe does not answer")])
+    instance = billing.account.instance
+
+    async def first_silent() -> str:
+        for error in answers:
+            raise error
+        return await instance()
+
+    billing.account.instance = first_silent  # type: ignore[method-assign]
+    payload = billing.event()
+    assert (await process.hear(payload, billing.signed(payload))).heard is Heard.FAILED
+    assert (await process.hear(payload, billing.signed(payload))).heard is Heard.HANDLED
 
 
 async def test_another_account_is_never_read_for_our_tenants(billing: Billing) -> None:
