@@ -11,7 +11,7 @@ from dataclasses import replace
 from temoctl.model.diagnostic import Severity
 from temoctl.model.errors import Conflict, Problems, Refused, UserError
 from temoctl.model.plan import Inputs, Mode, Plan, RecordedTenant, TenantPlan
-from temoctl.model.step import Action
+from temoctl.model.step import Action, Step
 from temoctl.planner.stale import expired, stale_reasons
 
 
@@ -73,7 +73,7 @@ def check_allowed(plans: Iterable[TenantPlan], allowed: Iterable[str], *, comman
     if not missing:
         return
     lost = [step for one in plans for step in one.steps if step.allowance in missing]
-    named = "\n".join(f"{step.address.tenant}: {step.label} {step.detail}".rstrip() for step in lost[:20])
+    named = "\n".join(_going(step) for step in lost[:20])
     more = f"\nand {len(lost) - 20} more" if len(lost) > 20 else ""
     flags = f"--allow {','.join(sorted(given | set(missing)))}"
     raise UserError(
@@ -82,6 +82,12 @@ def check_allowed(plans: Iterable[TenantPlan], allowed: Iterable[str], *, comman
         detail=f"It would be lost for good:\n{named}{more}",
         fix=f"when that is meant, say so:\n{command} {flags}",
     )
+
+
+def _going(step: Step) -> str:
+    """What a step lets go: the whole thing, or what its reason says of a part of it."""
+    whole = f"{step.address.tenant}: {step.label} {step.detail}".rstrip()
+    return f"{whole}: {step.because}" if step.action in (Action.UPDATE, Action.ADOPT) else whole
 
 
 def check_sound(plan: TenantPlan) -> None:
