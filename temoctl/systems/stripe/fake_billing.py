@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from temoctl.systems.stripe.fake_invoices import DRAFT, Invoices
 from temoctl.systems.stripe.fake_people import People
 from temoctl.systems.stripe.fake_store import CLOCKS, SUBSCRIPTIONS, Ledger, Refusal, Row
-from temoctl.systems.stripe.fake_subscriptions import ENDED, Subscriptions
+from temoctl.systems.stripe.fake_subscriptions import ENDED, Subscriptions, later
 
 DAY = 86400
 EXPIRES = 23 * 3600
@@ -73,10 +73,25 @@ class Billing:
         row = self._ledger.get(CLOCKS, clock, "test clock")
         if to <= row["frozen_time"]:
             raise Refusal("The frozen time must be after the clock's current one.", param="frozen_time")
+        if to > self._furthest(clock, row["frozen_time"]):
+            raise Refusal(
+                "Time can be advanced by two intervals of the shortest subscription at most.", param="frozen_time"
+            )
         row["frozen_time"] = to
         self.changed()
         self.run()
         return {**row, "status": "advancing"}
+
+    def _furthest(self, clock: str, now: int) -> int:
+        """Two intervals of the shortest subscription on the clock; two years where it has none."""
+        prices = [
+            item["price"]
+            for row in self._subscriptions_now()
+            if row["test_clock"] == clock and row["status"] not in ENDED
+            for item in row["items"]["data"]
+        ]
+        ends = [later(later(now, price, now), price, now) for price in prices]
+        return min(ends, default=now + 2 * 365 * DAY)
 
     def _due(self, row: Row) -> list[Due]:
         """All that will happen to a subscription if nobody does anything."""

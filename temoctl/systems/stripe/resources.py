@@ -37,6 +37,7 @@ from temoctl.systems.stripe.links import Browser
 from temoctl.systems.stripe.lists import CUSTOMER, SUBSCRIPTION, Lists
 from temoctl.systems.stripe.seen import Cards, Listing, Row
 
+_ARCHIVED = "it was archived at Stripe"
 SHARED = ("product", "price", "feature", "endpoint", "portal")
 OWN = (CUSTOMER, SUBSCRIPTION)
 _PLAIN: Mapping[str, Callable[[Target, Row], Observed]] = {
@@ -128,19 +129,20 @@ class StripeSystem:
             return _grant_in(target, view)
         needed = OWN if kind in (SUBSCRIPTION, "payment") else (kind,)
         failed = next((view.lists[one].failed for one in needed if view.lists[one].failed), None)
-        if failed is None and kind in (SUBSCRIPTION, "payment"):
-            failed = view.cards_failed
         if failed is not None:
             return seen.unknown(target, failed)
         if kind == "payment":
-            row = view.lists[SUBSCRIPTION].rows.get(str(target.props.get("subscription")))
-            return seen.payment(target, row, _owner(row, view), view.cards)
+            return _payment_in(target, view)
         if kind == "product":
             return _product_in(target, view.lists[kind])
         row, others = seen.first_of(target, view.lists[kind])
         if row is None:
+            row = view.lists[kind].rows.get(target.ref or "")
+        if row is None:
             # A list shows what there is, but not everything there ever was: what is on record is asked for itself.
             return await self.read(target) if target.ref else seen.absent(target)
+        if not seen.is_there(row) and kind != SUBSCRIPTION:
+            return seen.absent(target, _ARCHIVED)
         twins = tuple(_with_use(_observed(target, one, view), view) for one in others)
         return replace(_observed(target, row, view), twins=twins)
 
@@ -165,7 +167,7 @@ class StripeSystem:
             return seen.absent(target) if row is None else await self._subscription(target, row)
         row = await self._api.get(self._service(kind).retrieve_async, ref)
         if row is None or not seen.is_there(row):
-            return seen.absent(target, "it was archived at Stripe" if row is not None else "")
+            return seen.absent(target, _ARCHIVED if row is not None else "")
         return _PLAIN[kind](target, row)
 
     async def _subscription(self, target: Target, row: Row) -> Observed:
@@ -225,9 +227,9 @@ class StripeSystem:
         if call.verb is Verb.CREATE:
             made: Outcome = await getattr(self._effects, f"create_{kind}")(call)
             return made
-        if ref is None or kind == "grant":
-            there = await self._read(replace(call.target, ref=None)) if ref is None else None
-            ref = there.ref if there is not None and there.presence is Presence.PRESENT else ref
+        if ref is None:
+            there = await self._read(call.target)
+            ref = there.ref if there.presence is Presence.PRESENT else None
         if call.verb is Verb.DELETE:
             if ref is not None:
                 await self._delete(call, kind, ref)
@@ -293,9 +295,23 @@ class StripeSystem:
 
 
 def _observed(target: Target, row: Row, view: View) -> Observed:
-    if target.address.kind == SUBSCRIPTION:
-        return seen.subscription(target, row, _owner(row, view), view.cards)
-    return _PLAIN[target.address.kind](target, row)
+    if target.address.kind != SUBSCRIPTION:
+        return _PLAIN[target.address.kind](target, row)
+    if view.cards_failed is not None and _lacks_card(row, view):
+        return seen.unknown(target, view.cards_failed)
+    return seen.subscription(target, row, _owner(row, view), view.cards)
+
+
+def _payment_in(target: Target, view: View) -> Observed:
+    row = view.lists[SUBSCRIPTION].rows.get(str(target.props.get("subscription")))
+    if view.cards_failed is not None and row is not None and _lacks_card(row, view):
+        return seen.unknown(target, view.cards_failed)
+    return seen.payment(target, row, _owner(row, view), view.cards)
+
+
+def _lacks_card(row: Row, view: View) -> bool:
+    """Whether only a card that somebody gave and nobody uses yet could pay for it."""
+    return seen.is_there(row) and not seen.is_free(row) and seen.payer(row, _owner(row, view)) is None
 
 
 def _owner(row: Row | None, view: View) -> Row | None:
@@ -306,7 +322,7 @@ def _product_in(target: Target, listing: Listing) -> Observed:
     """By the id we chose; one that is archived isn't there."""
     row = listing.rows.get(str(target.props.get("id") or target.ref))
     if row is None or not seen.is_there(row):
-        return seen.absent(target, "it was archived at Stripe" if row is not None else "")
+        return seen.absent(target, _ARCHIVED if row is not None else "")
     return seen.product(target, row)
 
 

@@ -226,6 +226,8 @@ async def test_whoever_is_on_a_test_clock_is_hidden_unless_it_is_named(world: Wo
     assert len((await world.get("/customers", test_clock=clock["id"]))["data"]) == 1
     assert len((await world.get("/subscriptions", test_clock=clock["id"]))["data"]) == 1
     assert len((await world.get("/subscriptions", customer=owner))["data"]) == 1
+    path = f"/test_helpers/test_clocks/{clock['id']}/advance"
+    assert await world.refused(path, frozen_time=str(int(world.clock.now()) + 70 * 86400)) == "400  frozen_time"
     later = str(int(world.clock.now()) + 15 * 86400)
     advanced = await world.made(f"/test_helpers/test_clocks/{clock['id']}/advance", frozen_time=later)
     assert advanced["status"] == "advancing"

@@ -136,6 +136,18 @@ async def test_cards_that_can_not_be_asked_for_make_unknown_and_not_unpaid() -> 
     tenant.fake.faults.append(Fault("denied", match="/v1/checkout/sessions", count=-1))
     for seen in (await tenant.gate(), await tenant.seen()):
         assert (seen.presence, seen.doubt) == (Presence.UNKNOWN, Doubt.DENIED)
+    await tenant.fake.give_card(tenant.customer)
+    for seen in (await tenant.gate(), await tenant.seen()):
+        assert seen.presence is Presence.PRESENT, "who has a card needs no other"
+
+
+async def test_an_ended_subscription_costs_no_call_of_its_own() -> None:
+    tenant = await Account.open()
+    await tenant.subscribe()
+    await tenant.cancel()
+    tenant.fake.requests.clear()
+    assert (await tenant.seen()).note.startswith("the subscription ended on")
+    assert len(tenant.fake.requests) == 3
 
 
 async def test_finished_pages_are_asked_for_only_while_somebody_has_no_card() -> None:
