@@ -239,6 +239,11 @@ def _refusal(kind: str, words: str) -> tuple[str, str]:
                 f"n8n can't log in to the database ({words})",
                 "check that n8n reaches the database (systems.supabase.n8n_host and n8n_port), and run `temoctl apply`",
             )
+        case "mongoDb":
+            return (
+                f"n8n can't log in to the history ({words})",
+                "check that n8n reaches MongoDB (systems.mongodb.n8n_host and n8n_port), and run `temoctl apply`",
+            )
         case "openAiApi":
             return (
                 f"the language model's service refused the key ({words})",
