@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import socket
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -142,5 +143,7 @@ ROLES = ("readWriteAnyDatabase", "dbAdminAnyDatabase", "userAdminAnyDatabase")
 def stand_in(clock: Clock, password: str) -> MongoListener:
     """A fresh server as a sandbox has one: with temoctl's login and nothing else."""
     engine = Engine(clock)
+    # a server that lost everything in a crash is still the one that this installation was told to use
+    engine.holdings.id = uuid.uuid5(uuid.NAMESPACE_OID, password)
     engine.add_user(ADMIN, password, list(ROLES))
     return MongoListener(clock, engine)

@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from pymongo.errors import AutoReconnect, OperationFailure
 
 from temoctl.model.errors import UserError
 from temoctl.sandbox import faults, world
-from temoctl.sandbox.folder import Folder
+from temoctl.sandbox.folder import Folder, read_json
+from temoctl.sandbox.processes import Known
 from temoctl.sandbox.remains import remains
 from temoctl.systems.fake_http import Fault
 from tests.sandbox.mongo.conftest import Client
@@ -72,3 +74,23 @@ async def test_it_is_part_of_the_world(project: Path) -> None:
         assert await client.h.c.find_one() == {"_id": 1}
     for kind in ("429", "stale"):
         assert "can't misbehave like that" in await refused(project, "mongodb", Fault(kind))
+
+
+async def test_after_a_crash_it_is_the_same_server_with_nothing_in_it(project: Path) -> None:
+    await world.start(project)
+    before = await identity(project)
+    async with connected(project) as client:
+        await client.h.c.insert_one({})
+    process = Known.read(read_json(Folder.of(project).serving))
+    assert process is not None
+    psutil.Process(process.pid).kill()
+    await world.start(project)
+    async with connected(project) as client:
+        assert await client.list_database_names() == ["admin"]
+    assert await identity(project) == before
+
+
+async def identity(root: Path) -> Any:
+    async with connected(root) as client:
+        (version,) = await (await client.admin.list_collections(filter={"name": "system.version"})).to_list()
+        return version["info"]["uuid"]
