@@ -33,7 +33,7 @@ from temoctl.systems.n8n.workflows import (
 TESTED = frozenset({"telegramApi", "postgres", "mongoDb", "openAiApi", "supabaseApi"})
 """Credential types whose test n8n has and that temoctl uses; for others its answer would prove nothing."""
 
-_IN_TURN = TESTED - {"postgres"}
+_IN_TURN = TESTED - {"postgres", "mongoDb"}
 """Types whose test n8n describes as a request: all of those go through one table inside n8n, and two at once disturb
 each other ("Node not found", measured). A login to a database is tried by a function, as many at once as there are."""
 
