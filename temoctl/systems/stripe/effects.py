@@ -6,7 +6,7 @@ Where one effect needs several changes each has a key of its own; the first is t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from temoctl.engine.protocol import Call, Outcome
@@ -38,11 +38,35 @@ _SHORTEST_TRIAL = 1
 card up after 23 hours; one whose trial ended is only paused, and waits."""
 
 
+Create = Callable[[Call], Awaitable[Outcome]]
+Update = Callable[[Call, str], Awaitable[Outcome]]
+
+
 class Effects:
-    """`test_clock` is what new customers are put on, "" for none."""
+    """`create` and `update` are what to do for each kind. New customers are put on `test_clock`; "" is none."""
 
     def __init__(self, api: StripeApi, lists: Lists, test_clock: str) -> None:
         self._api, self._lists, self._test_clock = api, lists, test_clock
+        self.create: Mapping[str, Create] = {
+            "product": self.create_product,
+            "price": self.create_price,
+            "feature": self.create_feature,
+            "grant": self.create_grant,
+            "endpoint": self.create_endpoint,
+            "portal": self.create_portal,
+            "customer": self.create_customer,
+            "subscription": self.create_subscription,
+        }
+        self.update: Mapping[str, Update] = {
+            "product": self.update_product,
+            "price": self.update_price,
+            "feature": self.update_feature,
+            "grant": self.update_grant,
+            "endpoint": self.update_endpoint,
+            "portal": self.update_portal,
+            "customer": self.update_customer,
+            "subscription": self.update_subscription,
+        }
 
     # --- the catalogue
 

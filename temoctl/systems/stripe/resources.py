@@ -225,8 +225,7 @@ class StripeSystem:
         if kind == "payment":
             raise Bug("TEMO900", "a means of payment is given by a person, never by us")
         if call.verb is Verb.CREATE:
-            made: Outcome = await getattr(self._effects, f"create_{kind}")(call)
-            return made
+            return await self._effects.create[kind](call)
         if ref is None:
             there = await self._read(call.target)
             ref = there.ref if there.presence is Presence.PRESENT else None
@@ -236,8 +235,7 @@ class StripeSystem:
             return Outcome(ref or "")
         if ref is None:
             raise Bug("TEMO900", f"an update of {call.target.address} without an object to update")
-        updated: Outcome = await getattr(self._effects, f"update_{kind}")(call, ref)
-        return updated
+        return await self._effects.update[kind](call, ref)
 
     async def _delete(self, call: Call, kind: str, ref: str) -> None:
         match kind:

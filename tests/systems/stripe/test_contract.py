@@ -9,6 +9,10 @@ import pytest
 from temoctl.engine.clock import VirtualClock
 from temoctl.engine.protocol import Scope, Verb
 from temoctl.engine.throttle import Throttle
+from temoctl.model.errors import Refused
+from temoctl.model.secret import Secret
+from temoctl.systems.fake_http import InProcess
+from temoctl.systems.stripe.client import StripeApi
 from tests.conformance.bench import Bench, Freely
 from tests.systems.stripe.described import MISSING, WHY, CheckedStripe
 from tests.systems.stripe.rig import (
@@ -18,9 +22,9 @@ from tests.systems.stripe.rig import (
     KEY,
     OWNER,
     PAYMENT,
-    PORTAL,
     SAMPLES,
     SUBSCRIPTION,
+    URL,
     FakeRig,
     connected,
 )
@@ -91,24 +95,25 @@ async def test_a_year_of_billing_fits_the_description() -> None:
 
 async def test_refusals_and_what_only_people_use_fit_the_description() -> None:
     rig, fake = await checked_rig()
-    samples = {one.address: one for one in SAMPLES}
-    bench = Bench(rig, samples, BUSINESS_EUR)
+    bench = Bench(rig, {one.address: one for one in SAMPLES}, BUSINESS_EUR)
     await bench.make_needs()
-    await bench.create()
-    v1 = rig.system._api.v1
-    for call in (
-        v1.customers.retrieve_async("cus_nobody"),
-        v1.prices.create_async({"currency": "eur", "product": "nothing", "unit_amount": 1}),
-        v1.prices.update_async(str(bench.output(BUSINESS_EUR.address, "id")), {"nickname": "n", "active": True}),
-        v1.products.create_async({"id": str(BUSINESS.props["id"]), "name": "Again"}),
-        v1.events.list_async({"limit": 3}),
-        v1.test_helpers.test_clocks.create_async({"frozen_time": 1_700_000_000}),
-        v1.billing_portal.sessions.create_async({"customer": "cus_nobody"}),
+    price = (await bench.create()).ref
+    api = StripeApi(URL, Secret(KEY), clock=rig.clock, slots=rig.slots, transport=InProcess({URL: fake}))
+    v1 = api.v1
+    assert await api.get(v1.customers.retrieve_async, "cus_nobody") is None
+    assert await api.all(v1.events.list_async)
+    for service, path, params in (
+        (v1.prices.create_async, (), {"currency": "eur", "product": "nothing", "unit_amount": 1}),
+        (v1.products.create_async, (), {"id": BUSINESS.props["id"], "name": "Again"}),
+        (v1.billing_portal.sessions.create_async, (), {"customer": "cus_nobody"}),
+        (v1.checkout.sessions.create_async, (), {"mode": "setup", "success_url": "https://a.example"}),
     ):
-        from temoctl.systems.stripe.client import _ASKING, _Asking
-
-        _ASKING.set(_Asking(Freely()))
-        with __import__("contextlib").suppress(Exception):
-            await call
-    assert PORTAL.address.kind == "portal"
+        with pytest.raises(Refused):
+            await api.change(service, *path, permit=Freely(), key="", params=params)
+    clock = {"frozen_time": 1_700_000_000}
+    for service, path, params in (
+        (v1.prices.update_async, (price,), {"nickname": "n", "active": True}),
+        (v1.test_helpers.test_clocks.create_async, (), clock),
+    ):
+        await api.change(service, *path, permit=Freely(), key="", params=params)
     assert not fake.wrong, "\n".join(sorted(fake.wrong))
