@@ -193,13 +193,13 @@ def test_wrong_sections_are_told_with_their_place(folder: Path, load: Callable[.
     ("old", "new", "code", "where"),
     [
         ("  telegram:\n    url", "  Telegram:\n    url", "TEMO236", "platform.yaml:20:3"),
-        ("rate: 20", "rate: -1", "TEMO224", "platform.yaml:43:36"),
-        ("rate: 20", "speed: 20", "TEMO201", "platform.yaml:43:30"),
-        ("concurrency: 8, rate", "concurrency: 0, rate", "TEMO224", "platform.yaml:43:27"),
+        ("rate: 20", "rate: -1", "TEMO224", "platform.yaml:45:36"),
+        ("rate: 20", "speed: 20", "TEMO201", "platform.yaml:45:30"),
+        ("concurrency: 8, rate", "concurrency: 0, rate", "TEMO224", "platform.yaml:45:27"),
         ("  dsn: {env", "  embedded: true\n  dsn: {env", "TEMO282", "platform.yaml:6:1"),
-        ("    model: gpt-4o-mini\n", "", "TEMO202", "platform.yaml:28:3"),
-        ("{env: TEMOCTL_LLM_API_KEY}", "hunter2", "TEMO239", "platform.yaml:30:10"),
-        ("url: https://api.openai.com/v1", "url: api.openai.com", "TEMO234", "platform.yaml:29:10"),
+        ("    model: gpt-4o-mini\n", "", "TEMO202", "platform.yaml:30:3"),
+        ("{env: TEMOCTL_LLM_API_KEY}", "hunter2", "TEMO239", "platform.yaml:32:10"),
+        ("url: https://api.openai.com/v1", "url: api.openai.com", "TEMO234", "platform.yaml:31:10"),
     ],
 )
 def test_wrong_platform_files(
