@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from psycopg.rows import DictRow
 
 from temoctl.engine.ports import Fence
 from temoctl.model.address import PLATFORM, Address
 from temoctl.model.plan import RecordedTenant
+from temoctl.model.resource import Recorded
 from temoctl.systemdata import refusals, rows
 from temoctl.systemdata.pg_room import Room, log
 from temoctl.systemdata.ports import Role
@@ -39,25 +39,27 @@ class Tenants(Room):
         ]
 
     async def load(self, tenants: Sequence[str]) -> Mapping[str, RecordedTenant]:
-        async def work(connection: Connected) -> tuple[list[DictRow], list[DictRow], list[DictRow]]:
+        async def work(
+            connection: Connected,
+        ) -> tuple[list[DictRow], dict[str, dict[Address, Recorded]], list[DictRow]]:
             living = await fetch(connection, LIVING, [list(tenants)])
             uids = [row["tenant_uid"] for row in living]
+            resources: dict[str, dict[Address, Recorded]] = {uid: {} for uid in uids}
             if not uids:
-                return living, [], []
+                return living, resources, []
             async with connection.pipeline():
                 records = await connection.execute(
                     'SELECT * FROM temoctl.resources WHERE tenant_uid = ANY (%s) ORDER BY address COLLATE "C"', [uids]
                 )
                 intents = await connection.execute(INTENTS, [uids])
-                return living, await records.fetchall(), await intents.fetchall()
+                async for row in records:  # one at a time: a fleet's rows and its records at once are twice the memory
+                    record = rows.record(row)
+                    if record is None:
+                        raise refusals.unreadable(str(row["address"]))
+                    resources[row["tenant_uid"]][record.address] = record
+                return living, resources, await intents.fetchall()
 
-        living, records, intents = await self._session.transact(work)
-        resources: dict[str, dict[Address, Any]] = {row["tenant_uid"]: {} for row in living}
-        for row in records:
-            record = rows.record(row)
-            if record is None:
-                raise refusals.unreadable(str(row["address"]))
-            resources[row["tenant_uid"]][record.address] = record
+        living, resources, intents = await self._session.transact(work)
         journal = {row["tenant_uid"]: row for row in intents}
         found = {}
         for row in living:

@@ -42,11 +42,12 @@ def record(row: Row) -> Recorded | None:
     address = parsed(str(row["address"]))
     if address is None:
         return None
+    props = _object(row["props"])
     return Recorded(
         address=address,
         ref=str(row["ref"] or ""),
-        props=_object(row["props"]),
-        resolved=_object(row["resolved"]),
+        props=props,
+        resolved=_shared(_object(row["resolved"]), props),
         outputs=_object(row["outputs"]),
         depends_on=addresses(row["depends_on"]),
         instance=str(row["instance"] or ""),
@@ -128,6 +129,20 @@ def run(row: Row) -> RunRow:
 def addresses(texts: Sequence[Any] | None) -> tuple[Address, ...]:
     """The addresses among the texts; what is none is left out (and found by `state check`)."""
     return tuple(one for one in (parsed(str(text)) for text in texts or ()) if one is not None)
+
+
+def _shared(tree: Any, other: Any) -> Any:
+    """`tree` built from the parts of `other` that are equal: what was asked for and what was sent differ in few leaves.
+
+    A fleet's records are most of what a plan keeps in memory. Nobody changes a record's trees.
+    """
+    if tree == other:
+        return other
+    if isinstance(tree, dict) and isinstance(other, dict):
+        return {name: _shared(node, other.get(name)) for name, node in tree.items()}
+    if isinstance(tree, list) and isinstance(other, list) and len(tree) == len(other):
+        return [_shared(node, its) for node, its in zip(tree, other, strict=True)]
+    return tree
 
 
 def _object(value: Any) -> dict[str, Any]:
