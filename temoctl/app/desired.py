@@ -54,6 +54,7 @@ class Blueprints:
     def __init__(self, world: World, platform_owner: Owner, platform: RecordedTenant | None = None) -> None:
         self._world, self._platform_owner = world, platform_owner
         self._templates = _templates_digest(world)
+        self._knowledge = {name: one.digest for name, one in world.project.knowledge.items()}
         self._behind = platform is not None and _older(world, platform)
 
     def of(self, tenant: str, owner: Owner, recorded: RecordedTenant, versions: Mapping[str, int]) -> Wanted:
@@ -84,7 +85,7 @@ class Blueprints:
             secret_versions=versions,
             root=project.root,
             templates=self._world.templates,
-            digests={name: one.digest for name, one in project.knowledge.items()},
+            digests=self._knowledge,
             plans=project.plans,
         )
 

@@ -5,7 +5,6 @@ Must not know how a plan is shown, and decides nothing itself: the planner does.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from temoctl.app.claims import Claim, claims_of, clashes
 from temoctl.app.desired import Blueprints, Wanted
 from temoctl.app.requests import PlanRequest
 from temoctl.app.selection import Selection, select_tenants
-from temoctl.app.snapshot import Look, Progress, Seen, look, outputs_of
+from temoctl.app.snapshot import Look, Outputs, Progress, Seen, look, outputs_of
 from temoctl.app.standing import plan_with_standing
 from temoctl.app.world import World, check_instances
 from temoctl.model.address import PLATFORM, Address
@@ -26,8 +25,6 @@ from temoctl.planner import plan_tenant, select
 
 LIFETIME = 4 * 3600.0
 """How long a plan may lie around; what it touches is read again before it is touched in any case."""
-
-_VAULT_QUESTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ async def make_plan(world: World, request: PlanRequest, *, progress: Progress = 
     clashing = await clashes(world, claims, looks) if claims else {}
     in_run = PLATFORM in wanted and request.mode is Mode.APPLY
     plans = [
-        _tenant(world, one, recorded, seen, mode=request.mode, clashing=clashing, platform_in_run=in_run)
+        _tenant(world, one, recorded, platform, seen, mode=request.mode, clashing=clashing, platform_in_run=in_run)
         for one in wanted.values()
     ]
     plan = _whole(world, request, _with_notes(plans, selection.notes))
@@ -76,13 +73,13 @@ async def wishes(
     owners = {name: world.owner(one.uid or world.ids.token(UID_LENGTH)) for name, one in recorded.items()}
     tenants = tuple(tenants)
     blueprints = Blueprints(world, owners[PLATFORM], None if PLATFORM in tenants else recorded[PLATFORM])
-    versions = await _versions(world, [recorded[name] for name in tenants])
+    versions = await world.store.vault.versions_of([recorded[name].uid for name in tenants if recorded[name].uid])
     found: dict[str, Wanted] = {}
     for name in tenants:
         if mode is Mode.DESTROY:
             found[name] = Wanted(name, owners[name], not recorded[name].uid, {}, Inputs(), recorded[name].manager)
             continue
-        one = blueprints.of(name, owners[name], recorded[name], versions.get(name, {}))
+        one = blueprints.of(name, owners[name], recorded[name], versions.get(recorded[name].uid, {}))
         found[name] = one if mode is Mode.APPLY else _for_drift(one, recorded[name])
     return found
 
@@ -93,21 +90,11 @@ def _for_drift(one: Wanted, recorded: RecordedTenant) -> Wanted:
     return replace(one, desired=kept, problems=())
 
 
-async def _versions(world: World, tenants: list[RecordedTenant]) -> dict[str, Mapping[str, int]]:
-    places = asyncio.Semaphore(_VAULT_QUESTIONS)
-
-    async def of(one: RecordedTenant) -> Mapping[str, int]:
-        async with places:
-            return await world.store.vault.versions(one.uid)
-
-    known = [one for one in tenants if one.uid]
-    return dict(zip((one.tenant for one in known), await asyncio.gather(*map(of, known)), strict=True))
-
-
 def _tenant(
     world: World,
     one: Wanted,
     recorded: Mapping[str, RecordedTenant],
+    platform: Outputs,
     seen: Seen,
     *,
     mode: Mode,
@@ -119,12 +106,11 @@ def _tenant(
         return TenantPlan(
             one.tenant, one.owner.uid, one.new, record.serial, (), problems=one.problems, inputs=one.inputs
         )
-    outputs = outputs_of(recorded[PLATFORM])
 
     def known(address: Address, output: str) -> Json:
-        return outputs.get(address, {}).get(output, UNKNOWN)
+        return platform.get(address, {}).get(output, UNKNOWN)
 
-    view = seen.views.get(one.tenant, View({}))
+    view = seen.views.pop(one.tenant, View({}))  # not needed again: of a fleet they would fill the memory
 
     def plan(desired: Mapping[Address, Desired], record: RecordedTenant, inputs: Inputs) -> TenantPlan:
         return plan_tenant(

@@ -37,6 +37,9 @@ class MemoryVault:
     async def versions(self, uid: str) -> Mapping[str, int]:
         return {row.path: row.version for row in await self.listing(uid)}
 
+    async def versions_of(self, uids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        return {uid: await self.versions(uid) for uid in uids}
+
     async def listing(self, uid: str) -> Sequence[SecretRow]:
         if not self._desk.owns(uid):
             return []

@@ -204,6 +204,10 @@ class SecretVault(Vault, Protocol):
         """The tenant's secrets by path, newest version each. Reads no value."""
         ...
 
+    async def versions_of(self, uids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """Newest version by path, of many tenants at once. Reads no value."""
+        ...
+
     async def remove(self, uid: str, path: str, *, by: str) -> int:
         """Remove every version of a secret; returns how many there were. Audited."""
         ...

@@ -52,6 +52,11 @@ SELECT DISTINCT ON (path) path, version, extract(epoch FROM at)::float8 AS at, b
 FROM temoctl.secrets WHERE tenant_uid = %s ORDER BY path, version DESC
 """
 
+VERSIONS = """
+SELECT tenant_uid, path, max(version) AS version FROM temoctl.secrets WHERE tenant_uid = ANY (%s)
+GROUP BY tenant_uid, path ORDER BY tenant_uid, path
+"""
+
 
 def _unheard(_: Secret) -> None:
     return None
@@ -86,6 +91,12 @@ class PostgresVault(Room):
 
     async def versions(self, uid: str) -> Mapping[str, int]:
         return {row.path: row.version for row in await self.listing(uid)}
+
+    async def versions_of(self, uids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        found: dict[str, dict[str, int]] = {uid: {} for uid in uids}
+        for row in await self._session.rows(VERSIONS, [list(uids)]):
+            found[row["tenant_uid"]][row["path"]] = row["version"]
+        return found
 
     async def listing(self, uid: str) -> Sequence[SecretRow]:
         found = await self._session.rows(LISTING, [uid])

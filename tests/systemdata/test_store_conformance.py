@@ -515,6 +515,7 @@ async def test_secrets_have_versions(world: World) -> None:
     assert await vault.put(ACME, "telegram/token", Secret("two — ü"), by="zoe") == 2
     assert await vault.put(ACME, "mail/password", Secret("p"), by="mia") == 1
     assert await vault.versions(ACME) == {"telegram/token": 2, "mail/password": 1}
+    assert await vault.versions_of([ACME, "nobody"]) == {ACME: await vault.versions(ACME), "nobody": {}}
     assert (await vault.get(ACME, "telegram/token")).reveal() == "two — ü"
     assert (await vault.get(ACME, "telegram/token", 1)).reveal() == "one"
     assert [(row.path, row.version, row.by) for row in await vault.listing(ACME)] == [
