@@ -207,15 +207,15 @@ class Executor:
         ref = step.ref or (record.ref if record is not None else None)
         subject = await self._subject(step, ref)
         seen = await self._seen(step, subject.system, subject.target)
-        self._unchanged_since_approval(step, seen)
+        put_right = self._changed_since_approval(step, seen, not step.repair and not self._needs_update(subject, seen))
         ref = seen.ref or ref or ""
         blind = record is None and sets_unreadable(subject.kind, subject.resolved)
-        if step.action is Action.UPDATE or step.changes or step.repair or blind:
+        if not put_right and (step.action is Action.UPDATE or step.changes or step.repair or blind):
             await self._update(step, subject, ref, step.changes, repair=step.repair)
             return StepEnd()
         fresh = self._record(subject.desired, subject.resolved, ref, seen.outputs, record.intent if record else "")
         await self._run.write([self._finish(step, Ending.DONE, record=fresh)])
-        return StepEnd("taken into the record; nothing was changed")
+        return StepEnd(f"{'it was put right' if put_right else 'taken into the record'}; nothing was changed")
 
     async def _update(
         self, step: Step, subject: _Subject, ref: str, changes: tuple[FieldChange, ...], *, repair: bool
@@ -233,15 +233,14 @@ class Executor:
         record = self._record(subject.desired, subject.resolved, taken.ref or ref, taken.outputs, intent.id)
         await self._run.write([self._finish(step, Ending.DONE, intent=intent.id, record=record)])
 
-    def _unchanged_since_approval(self, step: Step, seen: Observed) -> None:
-        if not step.fingerprint or seen.fingerprint in (step.fingerprint, self._expected.get(step.id)):
-            return
-        raise Conflict(
-            "TEMO501",
-            f"{step.label} was changed by somebody since this plan was approved",
-            detail=seen.note,
-            fix="plan again to see what changed, then decide; nothing of it was overwritten",
-        )
+    def _changed_since_approval(self, step: Step, seen: Observed, put_right: bool = False) -> bool:
+        """Raises Conflict when it was; True when it was `put_right`, as a vendor's event may have done it."""
+        moved = bool(step.fingerprint) and seen.fingerprint not in (step.fingerprint, self._expected.get(step.id))
+        if not moved or put_right:
+            return moved
+        what = f"{step.label} was changed by somebody since this plan was approved"
+        fix = "plan again to see what changed, then decide; nothing of it was overwritten"
+        raise Conflict("TEMO501", what, detail=seen.note, fix=fix)
 
     # --- deleting
 
@@ -265,7 +264,7 @@ class Executor:
         answered(step.label, seen)
         if seen.presence is Presence.PRESENT and ref in (None, seen.ref):  # its successor under another ref isn't meant
             self._is_ours(step, seen)
-            self._unchanged_since_approval(step, seen)
+            self._changed_since_approval(step, seen)
             if intent is None:
                 intent = self._intent(step, Verb.DELETE, props, ref)
                 await self._run.write([Begin(self._run.fence, intent)])

@@ -113,6 +113,21 @@ async def test_an_object_changed_since_the_plan_is_left_alone() -> None:
     assert ("update", address("account")) not in b.toy.calls
 
 
+async def test_an_object_put_right_since_the_plan_is_taken_as_it_is() -> None:
+    """A vendor's event may have been quicker: nothing is left to do, and nobody is overruled."""
+    b = await bench()
+    await b.apply(small())
+    plan = await b.plan(changed())
+    (account,) = b.vendor.of("account")
+    (step,) = [one for one in plan.steps if one.address == address("account")]
+    assert step.desired is not None
+    account.props |= {change.path: step.desired.props[change.path] for change in step.changes}
+    result = await b.run(plan)
+    assert not failures(result) and "account.main" in done(result)
+    assert ("update", address("account")) not in b.toy.calls
+    assert not (await b.plan(changed())).steps
+
+
 async def test_an_object_changed_since_the_plan_is_not_deleted() -> None:
     b = await bench()
     await b.apply(small())
