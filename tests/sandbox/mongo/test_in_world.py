@@ -20,7 +20,8 @@ from temoctl.sandbox.remains import remains
 from temoctl.systems.fake_http import Fault
 from tests.sandbox.mongo.conftest import Client
 
-pytestmark = pytest.mark.anyio
+# pymongo forgets the socket of a connection that it was about to open when it was told to end
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 
 @asynccontextmanager

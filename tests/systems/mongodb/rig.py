@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import pytest
+
 from temoctl.engine.clock import SystemClock, VirtualClock
 from temoctl.engine.ports import Clock
 from temoctl.engine.protocol import System
@@ -25,6 +27,9 @@ from temoctl.systems.mongodb.client import MongoServer
 from temoctl.systems.mongodb.resources import MongodbSystem
 from temoctl.systems.mongodb.server import Declined
 from tests.conformance.rig import Sample
+
+PYMONGO_FORGETS = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+"""pymongo's monitor doesn't close the socket of a connection that it was about to open when it was told to end."""
 
 OWNER = Owner("0123456789", "abcdefghjkmnpqrs")
 NEIGHBOUR = Owner("0123456789", "bcdefghjkmnpqrst")

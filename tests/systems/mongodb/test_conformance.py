@@ -7,7 +7,9 @@ import pytest
 from temoctl.engine.clock import VirtualClock
 from temoctl.systems.mongodb import plugin
 from tests.conformance.kit import Conformance, MakeRig
-from tests.systems.mongodb.rig import SAMPLES, InProcessRig, socket_rig
+from tests.systems.mongodb.rig import PYMONGO_FORGETS, SAMPLES, InProcessRig, socket_rig
+
+pytestmark = PYMONGO_FORGETS
 
 
 class TestMongodbInProcess(Conformance):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import gc
 import logging
-import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -30,6 +29,7 @@ from tests.systems.mongodb.rig import (
     DATABASE,
     NAME,
     NEIGHBOUR,
+    PYMONGO_FORGETS,
     SAMPLES,
     USER,
     USER_PASSWORD,
@@ -38,7 +38,7 @@ from tests.systems.mongodb.rig import (
     socket_rig,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, PYMONGO_FORGETS]
 DAY = 86400
 
 
@@ -318,11 +318,8 @@ async def test_a_closed_port_is_told_soon_and_as_what_it_is() -> None:
         await server.read("x", {"ping": 1})
     with pytest.raises(Retryable, match="TEMO742"):
         await server.write("x", {"dropDatabase": 1}, Freely())
-    with warnings.catch_warnings():
-        # pymongo's monitor forgets the socket of a connection that it was about to open when it was told to end
-        warnings.simplefilter("ignore", ResourceWarning)
-        await server.close()
-        gc.collect()
+    await server.close()
+    gc.collect()
 
 
 async def test_no_secret_is_in_what_pymongo_logs(over_socket: SocketRig, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,9 +11,9 @@ from temoctl.model.errors import Refused, Retryable, TemoError, Unavailable, Unk
 from temoctl.sandbox.mongo.engine import Session
 from temoctl.systems.mongodb.server import Declined
 from tests.conformance.bench import Freely
-from tests.systems.mongodb.rig import SocketRig, socket_rig
+from tests.systems.mongodb.rig import PYMONGO_FORGETS, SocketRig, socket_rig
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, PYMONGO_FORGETS]
 
 
 @pytest.fixture
