@@ -79,6 +79,7 @@ def expect(condition: bool, what: str) -> None:
 def play(stage: Stage) -> None:
     stage.say("A world on this machine: all systems and a language model, on 127.0.0.1")
     stage.run("sandbox", "start", "--n8n", stage.n8n)
+    stage.run("sandbox", "billing", "clients", "away")
     stage.run("validate")
 
     stage.say("Two tenants, from their YAML files to working bots")
@@ -102,7 +103,7 @@ def play(stage: Stage) -> None:
     stage.run("drift", "--all", "--detailed-exitcode")
 
     stage.say("Months pass at Stripe; one client's card is declined until nobody pays any more")
-    fall_behind(stage, "nordwind")
+    fall_behind(stage, "aurora")
 
     stage.say("Both tenants leave, then the platform")
     destroy(stage)
@@ -126,11 +127,12 @@ def fall_behind(stage: Stage, tenant: str) -> None:
     stage.run("sandbox", "billing", "advance", "10d")
     stage.run("status")
     expect(standing(stage, tenant) == ("unpaid", "suspended"), f"{tenant} is suspended by Stripe's event alone")
-    stage.run("sandbox", "message", tenant, "Are you there?", expect=None)
+    stage.run("sandbox", "message", tenant, "Are you there?", expect=None)  # a real n8n answers with a notice
     stage.run("plan", "--all", "--detailed-exitcode")
     stage.run("sandbox", "billing", "card", tenant)
     stage.run("sandbox", "billing", "settle", tenant)
     expect(standing(stage, tenant) == ("active", "active"), f"{tenant} paid, and is served again: nothing was rebuilt")
+    message(stage, tenant, "How much is a flat white?", "flat white")
 
 
 def standing(stage: Stage, tenant: str) -> tuple[str, str]:
