@@ -29,11 +29,11 @@ def first_apply(tenants: int) -> list[Row]:
             cost, calls = world.counted("apply", "--all", "--yes", "--json")
         finally:
             world.stop()
-    least = bound(calls, chain)
+    least, limit = bound(calls, chain)
     said = ", ".join(f"{name} {count}" for name, count in sorted(calls.items()))
     return [
         (f"first apply of {tenants - 1} tenants, 50 ms latency: calls", f"{sum(calls.values())} ({said})", ""),
-        ("  longest chain of one tenant / bound", f"{chain:.2f} s / {least:.2f} s", ""),
+        ("  longest chain of one tenant / bound", f"{chain:.2f} s / {least:.2f} s ({limit})", ""),
         ("  wall", f"{cost.wall:.2f} s", ""),
         ("  wall / bound", f"{cost.wall / least:.2f}", "<= 1.3"),
         ("  CPU of temoctl, peak memory", f"{cost.cpu:.2f} s, {cost.peak:.0f} MiB", ""),
@@ -42,6 +42,7 @@ def first_apply(tenants: int) -> list[Row]:
 
 def _chain(world: Measured) -> float:
     """What latency alone adds to the apply of a single tenant: its longest chain of calls."""
+    world.run("plan", tenant_id(0))  # the first command compiles what it imports
     plain = world.run("apply", tenant_id(0), "--yes").wall
     world.run("destroy", tenant_id(0), "--yes", *_allowances())
     world.run("sandbox", "seed")  # the destroy took the bot's token along
@@ -52,7 +53,11 @@ def _chain(world: Measured) -> float:
 
 
 def _allowances() -> list[str]:
-    return ["--allow", "delete:supabase.schema,delete:supabase.table,delete:supabase.seat"]
+    """Every deletion of data that a system of a tenant's knows."""
+    from temoctl.systems import mongodb, supabase
+
+    kinds = [kind for one in (mongodb, supabase) for kind in one.plugin.kinds.values()]
+    return ["--allow", ",".join(sorted(f"delete:{kind.key}" for kind in kinds if kind.data))]
 
 
 def empty_plan(tenants: int) -> list[Row]:
@@ -69,13 +74,13 @@ def empty_plan(tenants: int) -> list[Row]:
             world.stop()
     plan = document(cost)
     budget = _budget(tenants)
-    least = bound(calls, 0.0)
+    least, limit = bound(calls, 0.0)
     said = ", ".join(f"{name} {count}" for name, count in sorted(calls.items()))
     unchanged = plan["summary"]["unchanged"]
     return [
         (f"empty plan of {tenants} tenants ({unchanged} objects): calls", f"{sum(calls.values())} ({said})", ""),
         ("  calls / budget", f"{sum(calls.values()) / budget:.3f} of {budget}", "<= 1.1"),
-        ("  bound / wall", f"{least:.2f} s / {cost.wall:.2f} s", ""),
+        ("  bound / wall", f"{least:.2f} s ({limit}) / {cost.wall:.2f} s", ""),
         ("  wall / bound", f"{cost.wall / least:.2f}", "<= 1.5"),
         ("  CPU, peak memory", f"{cost.cpu:.2f} s, {cost.peak:.0f} MiB", "<= 400 MiB"),
         (f"  (its first apply: {tenants} tenants, no latency)", f"{filled.wall:.1f} s, CPU {filled.cpu:.1f} s", ""),

@@ -80,12 +80,18 @@ def limits() -> dict[str, Limits]:
     return {name: one.plugin.limits for name, one in own.items()}
 
 
-def bound(calls: Mapping[str, int], chain: float) -> float:
-    """The least seconds a run can take at this latency: its longest chain, or the fullest system's calls in turn."""
+def bound(calls: Mapping[str, int], chain: float) -> tuple[float, str]:
+    """The least seconds a run can take at this latency, and what says so.
+
+    It is its longest chain, the fullest system's calls in turn, or the calls that a system's own rate lets through.
+    """
     known = limits()
-    full = max(count * LATENCY / known[name].concurrency for name, count in calls.items())
-    rated = max((count - known[name].burst) / known[name].rate for name, count in calls.items() if known[name].rate)
-    return max(full, rated, chain)
+    found = [(chain, "one tenant's chain")]
+    for name, count in calls.items():
+        found.append((count * LATENCY / known[name].concurrency, f"{name}'s places"))
+        if known[name].rate:
+            found.append(((count - known[name].burst) / known[name].rate, f"{name}'s rate"))
+    return max(found)
 
 
 def document(cost: Cost) -> Any:
