@@ -62,6 +62,25 @@ def card(
     _tell(session, [session.run(billing.card(_root(session), tenant, good=not failing, away=away))])
 
 
+@command(app, "clients")
+def clients(
+    session: Session,
+    *,
+    habit: Annotated[str, typer.Argument(metavar="ready|away", help="ready: a card at once; away: nobody does.")],
+) -> None:
+    """Say whether new clients give a card by themselves, as they do from the start, or wait to be asked."""
+    from temoctl.model.errors import UserError
+    from temoctl.sandbox import billing
+
+    if habit not in ("ready", "away"):
+        raise UserError("TEMO100", f"'{habit}' is not what clients can be", fix="write ready or away")
+    session.run(billing.be_ready(_root(session), ready=habit == "ready"))
+    if session.json:
+        return session.document({"format_version": 1, "clients": habit})
+    said = "give a card at once" if habit == "ready" else "wait until somebody asks them for a card"
+    return session.console.say(f"New clients {said}.")
+
+
 @command(app, "settle")
 def settle(session: Session, *, tenant: Tenant) -> None:
     """Pay all invoices that are due."""

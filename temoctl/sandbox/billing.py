@@ -45,6 +45,13 @@ async def card(root: Path, tenant: str, *, good: bool = True, away: bool = False
     return await _do(root, tenant, "card", {"good": good, "away": away})
 
 
+async def be_ready(root: Path, *, ready: bool) -> None:
+    """Whether clients give a card by themselves as soon as they are customers. Kept over a stop."""
+    world = await attach(root)
+    async with world.remote() as remote:
+        await remote.call("POST", "/till-habits", json={"ready": ready})
+
+
 async def settle(root: Path, tenant: str) -> Account:
     """Pay everything that is due on the pages of the invoices."""
     return await _do(root, tenant, "settle", {})

@@ -52,6 +52,7 @@ def fakes(
             key=config["stripe_key"],
             deliver=hearer,
             dunning=Dunning(at_last="unpaid"),
+            ready=True,
             seed=secrets.randbits(32),
         ),
         "telegram": FakeTelegram(clock, poster=poster),

@@ -25,6 +25,7 @@ class Till:
             ("POST", "/till/{who}/card", self._card),
             ("POST", "/till/{who}/settle", self._settle),
             ("POST", "/till-time", self._time),
+            ("POST", "/till-habits", self._habits),
             ("POST", "/till-events", self._deliver),
         ):
             control.route(method, path, handler)
@@ -67,6 +68,11 @@ class Till:
             raise ValueError(f"time goes forward only, and by {_FURTHEST / 86400:.0f} days at most")
         await self._stripe.advance(seconds)
         return await self._look(request)
+
+    async def _habits(self, request: FakeRequest) -> FakeResponse:
+        """Whether new clients give a card by themselves."""
+        self._stripe.ready = bool(request.json["ready"])
+        return FakeResponse(json={"ready": self._stripe.ready})
 
     async def _deliver(self, request: FakeRequest) -> FakeResponse:
         """Send all events that wait, also those that would be tried again later."""

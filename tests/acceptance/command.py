@@ -59,16 +59,6 @@ class Desk:
         assert done.returncode in codes, f"{' '.join(words)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def set_up(self) -> None:
-        """Everything applied, and every client's card given: nothing waits for a person any more."""
-        self.must("apply", "--all", "--yes", codes=(0, 3))
-        self.pay()
-
-    def pay(self) -> None:
-        """Every client gives Stripe a card that pays."""
-        for spec in sorted((self.project / "tenant_specs").glob("*.yaml")):
-            self.must("sandbox", "billing", "card", spec.stem)
-
     def ask(self, *words: str, codes: tuple[int, ...] = (0,)) -> Any:
         return json.loads(self.must(*words, "--json", codes=codes))
 

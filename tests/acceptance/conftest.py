@@ -15,7 +15,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     made.copy_examples()
     try:
         made.must("sandbox", "start")
-        made.set_up()
+        made.must("apply", "--all", "--yes")
         yield made
     finally:
         made.run("sandbox", "stop")

@@ -41,7 +41,7 @@ class Rounds:
         spec.write_text(spec.read_text().replace("plan: START", "plan: BUSINESS"))  # room for a second price list
         self.desk.must("sandbox", "start")
         started = time.monotonic()
-        self.desk.set_up()
+        self.desk.must("apply", "--all", "--yes")
         self.full = time.monotonic() - started
 
     def play(self) -> None:
@@ -54,7 +54,6 @@ class Rounds:
         if words[0] == "destroy":
             self.desk.must("sandbox", "seed")  # a tenant's secrets go with it
             self._rest(("apply", "--all", "--yes"))
-            self.desk.pay()
         self._judge()
 
     def _change(self) -> tuple[str, ...]:

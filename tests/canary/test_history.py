@@ -32,7 +32,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     retention(made, 14)
     try:
         made.must("sandbox", "start")
-        made.must("apply", "platform", "aurora", "--yes", codes=WAITING)
+        made.must("apply", "platform", "aurora", "--yes")
         yield made
     finally:
         made.run("sandbox", "stop")

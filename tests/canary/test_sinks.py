@@ -51,6 +51,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     made.copy_examples()
     try:
         made.must("sandbox", "start")
+        made.must("sandbox", "billing", "clients", "away")
         yield made
     finally:
         made.run("sandbox", "stop")

@@ -22,6 +22,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     (made.project / "tenant_specs" / "nordwind.yaml").unlink()
     try:
         made.must("sandbox", "start")
+        made.must("sandbox", "billing", "clients", "away")
         made.must("apply", "--all", "--yes", codes=(WAITING,))
         yield made
     finally:

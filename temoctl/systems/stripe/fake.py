@@ -25,6 +25,7 @@ from temoctl.systems.stripe.fake_people import People
 from temoctl.systems.stripe.fake_store import (
     BY_PREFIX,
     CUSTOMERS,
+    HABITS,
     INVOICES,
     SUBSCRIPTIONS,
     TIME,
@@ -59,7 +60,8 @@ class FakeStripe(FakeHttp):
     """One account. `deliver` is how its events leave; `rate` is the calls a second each endpoint allows (0: any).
 
     `seed` makes the ids others than those of another start; `advance` moves the account's time. With `early` events
-    arrive before the answer to the call that caused them, with `twice` each arrives two times.
+    arrive before the answer to the call that caused them, with `twice` each arrives two times. `ready` clients give a
+    card without being asked.
     """
 
     name = "stripe"
@@ -73,13 +75,14 @@ class FakeStripe(FakeHttp):
         deliver: Poster | None = None,
         dunning: Dunning | None = None,
         rate: float = 25.0,
+        ready: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__(clock)
         self._key, self.account, self.rate = key, account, rate
-        self.early = False
+        self.early, self._ready = False, ready
         self.ledger = Ledger(lambda: clock.now() + self.shift, livemode="_live_" in key, seed=seed)
-        self.people, self.catalogue = People(self.ledger), Catalogue(self.ledger)
+        self.people, self.catalogue = People(self.ledger, lambda: self.ready), Catalogue(self.ledger)
         self.invoices = Invoices(self.ledger, self.people)
         self.subscriptions = Subscriptions(self.ledger, self.people, self.invoices)
         self.billing = Billing(self.ledger, self.people, self.invoices, self.subscriptions, dunning or Dunning())
@@ -126,6 +129,15 @@ class FakeStripe(FakeHttp):
         await self.events.deliver()
 
     # -- what people do
+
+    @property
+    def ready(self) -> bool:
+        """Whether clients give a card by themselves as soon as they are customers. Kept as the time is."""
+        return bool(self.ledger.table(HABITS).get(HABITS, {}).get("ready", self._ready))
+
+    @ready.setter
+    def ready(self, ready: bool) -> None:
+        self.ledger.table(HABITS)[HABITS] = {"ready": ready}
 
     async def pay(self, session: str, *, good: bool = True) -> Row:
         """Somebody opens a Checkout link (or the id in it) and enters a card, which pays or is declined when due."""

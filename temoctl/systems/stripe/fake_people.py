@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from temoctl.systems.stripe.fake_store import (
@@ -26,8 +26,8 @@ _ADDRESS = ("city", "country", "line1", "line2", "postal_code", "state")
 class People:
     """Customers and cards."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, ready: Callable[[], bool] = lambda: False) -> None:
+        self._ledger, self._ready = ledger, ready
 
     # -- customers
 
@@ -68,6 +68,8 @@ class People:
         }
         ledger.add(CUSTOMERS, row)
         ledger.tell("customer.created", row)
+        if self._ready():
+            self.give_card(row["id"], default=True)
         return row
 
     def customer(self, params: Params, ident: str) -> Row:

@@ -27,6 +27,7 @@ SESSIONS, INTENTS, PORTALS, ENDPOINTS, EVENTS, CLOCKS = (
     "clocks",
 )
 TIME = "time"
+HABITS = "habits"
 BY_PREFIX = {
     "prod": PRODUCTS,
     "price": PRICES,
