@@ -15,15 +15,18 @@ from benchmarks import cases, cpu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").strip())
-    parser.add_argument("--only", default="abcd", help="cases to run: a, b, c, d")
+    parser.add_argument("--only", default="abcdef", help="cases: a, b, c, d; e, f: a, b with Stripe and MongoDB")
     parser.add_argument("--first", type=int, default=100, help="tenants of case a")
     parser.add_argument("--fleet", type=int, default=1000, help="tenants of case b")
+    parser.add_argument("--whole", type=int, default=200, help="tenants of case f")
     given = parser.parse_args()
     runs: dict[str, Callable[[], list[cases.Row]]] = {
         "a": lambda: cases.first_apply(given.first),
         "b": lambda: cases.empty_plan(given.fleet),
         "c": cpu.per_step,
         "d": cases.cold_start,
+        "e": lambda: cases.first_apply(given.first, core=False),
+        "f": lambda: cases.empty_plan(given.whole, core=False),
     }
     table = Table("case", "measured", "held against", title=_machine(), title_justify="left")
     for name in given.only:

@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from benchmarks.process import Cost, measure
 from temoctl.engine.protocol import Limits
@@ -37,14 +39,19 @@ class Measured:
             raise SystemExit(f"temoctl {' '.join(words)} ended with {cost.code}:\n{cost.errors}\n{cost.output[-2000:]}")
         return cost
 
-    def start(self) -> None:
-        """Bring the sandbox up, with timeouts that a slow machine can't trip over."""
+    def start(self, *, without: Sequence[str] = ()) -> None:
+        """Bring the sandbox up, with timeouts that a slow machine can't trip over, and leave systems out of it."""
         os.environ.update({name: self.env[name] for name in ("TEMOCTL_SANDBOX_DIR",)})
         from temoctl.sandbox import world
         from temoctl.sandbox.platform_file import Pace
 
         asyncio.run(world.start(self.project, n8n="fake", pace=Pace(timeout=30.0, settle=31.0)))
         self.run("sandbox", "seed")
+        platform = Path(self.env["TEMOCTL_SANDBOX_DIR"]) / "platform.yaml"
+        tree = yaml.safe_load(platform.read_text())
+        for system in without:
+            del tree["systems"][system]
+        platform.write_text(yaml.safe_dump(tree, sort_keys=False))
 
     def stop(self) -> None:
         self.run("sandbox", "stop")
@@ -64,6 +71,7 @@ class Measured:
 
     def counted(self, *words: str, codes: tuple[int, ...] = (0, 3)) -> tuple[Cost, dict[str, int]]:
         """A command's cost, and the requests it made at each stand-in."""
+        self.control("POST", "/till-events")  # what hears Stripe's events asks Stripe, too
         self.control("DELETE", "/requests")
         cost = self.run(*words, codes=codes)
         seen: Mapping[str, Mapping[str, int]] = self.control("GET", "/requests")
