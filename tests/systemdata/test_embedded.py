@@ -203,7 +203,7 @@ async def test_databases_are_closed_to_strangers(postgres_server: Server) -> Non
     ) as connection:
         found = await connection.execute("SELECT datacl::text FROM pg_database WHERE datname = 'closed_test'")
         row = await found.fetchone()
-        await connection.execute("DROP DATABASE closed_test")
+        await connection.execute("DROP DATABASE closed_test WITH (FORCE)")
     assert row is not None
     assert "=c/" not in row[0].replace("temoctl=", "")
     assert "=Tc/" not in row[0].replace("temoctl=CTc/", "")
