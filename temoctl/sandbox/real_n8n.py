@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import secrets
 import socket
 import subprocess
@@ -35,6 +36,8 @@ OWNER = "owner@sandbox.test"
 
 _PATIENCE = 300.0  # seconds; the first start builds the database: about 50 s on a busy machine
 _GRACE = 20.0
+_STARTS = 3
+_TAKEN = "is already in use"  # n8n's own words, in its log only
 _OFF = (
     "insights,mcp,mcp-registry,instance-ai,chat-hub,agents,agent-evals,workflow-builder,quick-connect,"
     "instance-version-history,instance-reporting"
@@ -54,6 +57,10 @@ class Running:
     @property
     def webhook_url(self) -> str:
         return self.url
+
+
+class PortTaken(Unavailable):
+    """n8n opens its ports some seconds after they were looked for: somebody was quicker."""
 
 
 class RealN8n:
@@ -79,11 +86,17 @@ class RealN8n:
         if fresh:
             await self._database(postgres)
             noted = await asyncio.to_thread(self._spawn, program, postgres, noted)
-        url = f"http://{HOST}:{noted['port']}"
-        async with httpx.AsyncClient(base_url=url, timeout=60.0, trust_env=False) as client:
-            await self._until_ready(client, Known.read(noted))
-            key = await self._key(client)
-        return Running(url, key, int(noted["pid"]), fresh)
+        for left in reversed(range(_STARTS)):
+            url = f"http://{HOST}:{noted['port']}"
+            async with httpx.AsyncClient(base_url=url, timeout=60.0, trust_env=False) as client:
+                try:
+                    await self._until_ready(client, Known.read(noted))
+                    return Running(url, await self._key(client), int(noted["pid"]), fresh)
+                except PortTaken:
+                    if not left:
+                        raise
+            noted = await asyncio.to_thread(self._spawn, program, postgres, {})
+        raise AssertionError("the last start returns or raises")
 
     async def running(self) -> Running | None:
         """The n8n of this folder, if its process lives. Starts nothing, asks nobody."""
@@ -201,7 +214,7 @@ class RealN8n:
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         while asyncio.get_running_loop().time() < deadline:
             if process is None or process.alive() is None:
-                raise self._failed("n8n ended right after its start")
+                raise self._failed("n8n ended right after its start", ended=True)
             try:
                 answer = await client.get("/healthz/readiness")
                 if answer.status_code == 200 and (await client.get("/rest/settings")).status_code == 200:
@@ -211,9 +224,10 @@ class RealN8n:
             await asyncio.sleep(0.3)
         raise self._failed(f"n8n does not answer after {_PATIENCE:.0f} s")
 
-    def _failed(self, what: str) -> Unavailable:
+    def _failed(self, what: str, *, ended: bool = False) -> Unavailable:
         tail = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else ""
-        return Unavailable("TEMO822", what, detail=tail, fix=f"look at {self.log}")
+        kind = PortTaken if ended and _TAKEN in tail else Unavailable
+        return kind("TEMO822", what, detail=tail, fix=f"look at {self.log}")
 
     # --- the owner and the key
 
@@ -255,8 +269,8 @@ class RealN8n:
 
 
 def _free(wanted: Any) -> int:
-    """A free port: the one it had before, where that is free."""
-    for port in (wanted, 0):
+    """A free port: the one it had before where that is free, else one below those that connections going out take."""
+    for port in (wanted, *(random.randrange(20_000, 32_000) for _ in range(50)), 0):  # noqa: S311 - no secret
         if port is None:
             continue
         with socket.socket() as probe:
