@@ -44,7 +44,8 @@ class Kind:
     observed alike before they are compared, so that a vendor's spelling is not drift.
     `impact` maps a field (or "create", "update", "delete", "replace") to what touching it means; unnamed is NONE.
     `settle` and `ready` are seconds: how long "absent" is doubted after an unknown outcome, and how long becoming
-    ready may take. `data` marks kinds whose deletion loses customers' data and so needs `--allow delete:<kind>`.
+    ready may take. `foreseen` names fields that others are meant to move (a client gives a card): a difference there is
+    something to answer, never drift. `data` marks kinds whose deletion loses customers' data and so needs `--allow delete:<kind>`.
     `calls` is the number of read calls one object costs when there is no fleet list (DECISIONS 10).
     `exclusive` names the field of `observe_secrets` whose text up to the first ":" is an account that only one
     tenant may use (a bot's id): checked at plan time over all tenants, claimed by keyed hash (DECISIONS 26).
@@ -57,6 +58,7 @@ class Kind:
     immutable: frozenset[str] = frozenset()
     write_only: frozenset[str] = frozenset()
     partial: frozenset[str] = frozenset()
+    foreseen: frozenset[str] = frozenset()
     observe_secrets: frozenset[str] = frozenset()
     probe_secrets: frozenset[str] = frozenset()
     replace: ReplaceOrder = ReplaceOrder.CREATE_FIRST

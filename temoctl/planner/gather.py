@@ -159,8 +159,8 @@ def _field(kind: Kind, name: str, want: Json, there: Props, sent: Props | None) 
 
 def _change(views: Views, name: str, leaf: Leaf, there: Props, sent: Props | None) -> FieldChange:
     kind, lines = views.kind, views.desired.field_where if views.desired is not None else {}
-    hidden = leaf.secret or name in kind.write_only
-    drift = not hidden and sent is not None and name in there and _moved(name, kind, there[name], sent, leaf.path)
+    ours = not (leaf.secret or name in kind.write_only or name in kind.foreseen)
+    drift = ours and sent is not None and name in there and _moved(name, kind, there[name], sent, leaf.path)
     where: Where | None = lines.get(leaf.path) or lines.get(name)
     return FieldChange(leaf.path, leaf.before, leaf.after, secret=leaf.secret, where=where, drift=drift)
 

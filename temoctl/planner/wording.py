@@ -112,11 +112,14 @@ def _changed(finding: Finding) -> str:
     rest = [one for one in finding.changes if not one.drift]
     anew = [one for one in rest if one.after == _AFTER_APPLY]
     secrets = [one for one in rest if one.secret]
-    spec = [one for one in rest if not one.secret and one.after != _AFTER_APPLY]
+    foreseen = [one for one in rest if one.path in finding.views.kind.foreseen]
+    spec = [one for one in rest if not one.secret and one.after != _AFTER_APPLY and one not in foreseen]
     parts = []
     if drift:
         note = f" ({finding.views.seen.note})" if finding.views.seen.note else ""
         parts.append(f"it was changed outside temoctl{note}: {_fields(drift)}")
+    if foreseen:
+        parts.append(f"something has happened there that has to be answered: {_fields(foreseen)}")
     if spec:
         parts.append(f"the spec changed: {_fields(spec)}")
     if secrets:

@@ -54,6 +54,7 @@ KINDS: Mapping[str, Kind] = {
             "workflow",
             Identity.LOOKUP,
             partial=frozenset({"settings"}),
+            foreseen=frozenset({"asked"}),
             impact={"nodes": Impact.PAUSE, "delete": Impact.CUSTOMERS},
         ),
         Kind("pay", "hook", "hook", Identity.ISSUED_ONCE),

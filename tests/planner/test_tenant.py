@@ -86,6 +86,18 @@ def test_a_change_in_the_spec_is_told_apart_from_a_change_by_hand() -> None:
     ]
 
 
+def test_what_others_are_meant_to_move_is_answered_and_is_no_drift() -> None:
+    world = Simulation(telegram())
+    change(world, FLOW, asked="nothing")
+    world.apply(world.plan())
+    world.things[FLOW].props["asked"] = "a card"
+    plan = world.plan()
+    flow = step_of(plan, FLOW)
+    assert flow.because == "something has happened there that has to be answered: asked"
+    assert [(one.before, one.after, one.drift) for one in flow.changes] == [("a card", "nothing", False)]
+    assert plan.drift == ()
+
+
 def test_a_vendors_own_settings_are_not_drift() -> None:
     world = applied()
     world.things[FLOW].props["settings"] = {"a": 1, "vendor": "default"}

@@ -138,6 +138,7 @@ SUBSCRIPTION = Kind(
     label="subscription",
     identity=Identity.LOOKUP,
     immutable=frozenset({"customer", "currency"}),
+    foreseen=frozenset({"payment"}),
     replace=ReplaceOrder.DELETE_FIRST,  # a customer has one currency at a time, and never pays twice
     impact={
         "create": Impact.MONEY,
