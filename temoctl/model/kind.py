@@ -45,7 +45,8 @@ class Kind:
     `impact` maps a field (or "create", "update", "delete", "replace") to what touching it means; unnamed is NONE.
     `settle` and `ready` are seconds: how long "absent" is doubted after an unknown outcome, and how long becoming
     ready may take. `foreseen` names fields that others are meant to move (a client gives a card): a difference there is
-    something to answer, never drift. `data` marks kinds whose deletion loses customers' data and so needs `--allow delete:<kind>`.
+    something to answer, never drift. `data` marks kinds whose deletion loses customers' data and so needs
+    `--allow delete:<kind>`.
     `calls` is the number of read calls one object costs when there is no fleet list (DECISIONS 10).
     `exclusive` names the field of `observe_secrets` whose text up to the first ":" is an account that only one
     tenant may use (a bot's id): checked at plan time over all tenants, claimed by keyed hash (DECISIONS 26).
