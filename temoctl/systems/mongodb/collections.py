@@ -17,9 +17,10 @@ from temoctl.model.errors import Refused
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
+from temoctl.systems.marked import text
 from temoctl.systems.mongodb.forms import DAY, EXPIRY, FORMS, Form
 from temoctl.systems.mongodb.kinds import AS_MADE
-from temoctl.systems.mongodb.room import Part, Registry, found, not_ours, same, text, unless
+from temoctl.systems.mongodb.room import Part, Registry, found, not_ours, same, unless
 from temoctl.systems.mongodb.server import NO_NAMESPACE, THERE_ALREADY, UNUSABLE, Declined, Server, foreign
 
 Index = Mapping[str, Any]

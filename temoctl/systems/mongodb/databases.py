@@ -9,7 +9,8 @@ from temoctl.model.errors import Bug
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
-from temoctl.systems.mongodb.room import UNTOUCHABLE, Part, Registry, not_ours, same, text
+from temoctl.systems.marked import text
+from temoctl.systems.mongodb.room import UNTOUCHABLE, Part, Registry, not_ours, same
 from temoctl.systems.mongodb.server import PROTECTED, Server, foreign
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from temoctl.engine.protocol import Line, Target
+from temoctl.systems.marked import text
 from temoctl.systems.mongodb.forms import FORMS
-from temoctl.systems.mongodb.room import found, text
+from temoctl.systems.mongodb.room import found
 from temoctl.systems.mongodb.server import Server
 
 _DIGITS = 14

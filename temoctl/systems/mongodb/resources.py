@@ -30,11 +30,12 @@ from temoctl.model.errors import Refused, TemoError, Unavailable
 from temoctl.model.identity import object_name
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
+from temoctl.systems.marked import Tenants
 from temoctl.systems.mongodb.collections import CollectionRoom
 from temoctl.systems.mongodb.databases import DatabaseRoom
 from temoctl.systems.mongodb.expiring import lines
 from temoctl.systems.mongodb.kinds import KINDS, SYSTEM
-from temoctl.systems.mongodb.room import Part, Registry, Room, Tenants, found, unknown
+from temoctl.systems.mongodb.room import Part, Registry, Room, found, unknown
 from temoctl.systems.mongodb.server import DENIED, UNAVAILABLE, Declined, Server
 from temoctl.systems.mongodb.settings import MongodbSettings
 from temoctl.systems.mongodb.users import UserRoom
@@ -106,7 +107,7 @@ class MongodbSystem:
             await self._observed(stray, part)
             for part in parts.values()
             if isinstance(part, Part)
-            for stray in part.strays(Tenants.of(targets, scope.owners))
+            for stray in part.strays(Tenants.of(SYSTEM, targets, scope.owners))
         ]
         return list(seen), [one for one in strays if one.presence is Presence.PRESENT]
 
@@ -137,7 +138,7 @@ class MongodbSystem:
         except TemoError as error:
             return [unknown(target.address, error) for target in targets], []
         seen = [self._users.observed_in(target, users) for target in targets]
-        return seen, self._users.strays(Tenants.of(targets, scope.owners), users)
+        return seen, self._users.strays(Tenants.of(SYSTEM, targets, scope.owners), users)
 
     def _database_of(self, target: Target) -> str:
         """The database an object is in. One whose name isn't known yet would bear the only name there can be."""

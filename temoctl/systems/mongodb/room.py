@@ -13,35 +13,14 @@ from typing import Any, Protocol
 
 from temoctl.engine.protocol import Call, Outcome, ProbeResult, Target
 from temoctl.model.address import Address
-from temoctl.model.errors import Refused, Retryable, TemoError, Unavailable
-from temoctl.model.identity import Marker, Owner
-from temoctl.model.resource import Doubt, Observed
-from temoctl.systems.mongodb.kinds import SYSTEM
+from temoctl.model.errors import TemoError
+from temoctl.model.identity import Marker
+from temoctl.model.resource import Observed
+from temoctl.systems.marked import Tenants, unmarked, unread
 from temoctl.systems.mongodb.server import DENIED, FOREIGN, Command, Declined, Server, foreign
 
 REGISTRY = "temoctl"
 UNTOUCHABLE = ("admin", "config", "local")
-
-
-@dataclass(frozen=True, slots=True)
-class Tenants:
-    """Whose objects are meant, and which of them stand at a target."""
-
-    names: Mapping[Owner, str]
-    wanted: frozenset[tuple[Owner, str]]
-
-    @classmethod
-    def of(cls, targets: Iterable[Target], owners: Mapping[str, Owner]) -> Tenants:
-        wanted = frozenset((target.marker.owner, target.marker.tail) for target in targets)
-        return cls({owner: tenant for tenant, owner in owners.items()}, wanted)
-
-    def stray(self, note: str, kind: str) -> tuple[Address, Marker] | None:
-        """The address of a marked thing of that kind that nobody asked for."""
-        marker = Marker.search(note)
-        if marker is None or marker.kind != kind or (marker.owner, marker.tail) in self.wanted:
-            return None
-        tenant = self.names.get(marker.owner)
-        return None if tenant is None else (Address(tenant, SYSTEM, kind, marker.name), marker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,28 +101,12 @@ def same(note: str, marker: Marker) -> bool:
     return found_marker is not None and found_marker.same_object(marker)
 
 
-def text(props: Mapping[str, Any], name: str) -> str:
-    """A field of a target's props; "" where it is missing or a reference that isn't known yet."""
-    value = props.get(name)
-    return value if isinstance(value, str) else ""
-
-
 def unknown(address: Address, error: TemoError) -> Observed:
-    """What a failed read says about one object: nothing, and why."""
-    doubt = Doubt.OUTAGE if isinstance(error, Unavailable | Retryable) else Doubt.DENIED
-    if isinstance(error, Refused) and error.code != DENIED:
-        doubt = Doubt.AMBIGUOUS
-    return Observed.unknown(address, doubt, error.summary, fix=error.fix, code=error.code)
+    return unread(address, error, denied=DENIED)
 
 
 def not_ours(address: Address, what: str) -> Observed:
-    return Observed.unknown(
-        address,
-        Doubt.FOREIGN,
-        f"{what} exists and carries no marker of this tenant",
-        fix="find out who made it; rename or remove it by hand",
-        code=FOREIGN,
-    )
+    return unmarked(address, what, code=FOREIGN)
 
 
 async def unless(number: int, server: Server, database: str, command: Command, call: Call) -> bool:

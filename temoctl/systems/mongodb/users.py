@@ -13,8 +13,9 @@ from temoctl.model.errors import TemoError
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.mongodb.kinds import AS_GRANTED
-from temoctl.systems.mongodb.room import Tenants, not_ours, same, text, unless
+from temoctl.systems.mongodb.room import not_ours, same, unless
 from temoctl.systems.mongodb.server import NO_USER, USER_EXISTS, Login, Server, foreign
 
 HOME = "admin"

@@ -19,7 +19,7 @@ from temoctl.model.errors import Conflict
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import canonical, digest
-from temoctl.systems.supabase.room import Tenants, text
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.supabase.storage_client import StorageApi, StoredFile
 
 KIND = "archive"

@@ -26,10 +26,11 @@ from temoctl.engine.protocol import (
 from temoctl.model.errors import Refused, TemoError, Unavailable
 from temoctl.model.kind import Kind
 from temoctl.model.resource import Doubt, Observed, Presence
+from temoctl.systems.marked import Tenants
 from temoctl.systems.supabase.archives import KIND as ARCHIVE
 from temoctl.systems.supabase.archives import ArchiveRoom
 from temoctl.systems.supabase.kinds import KINDS, SYSTEM
-from temoctl.systems.supabase.room import Room, Tenants, unknown
+from temoctl.systems.supabase.room import Room, unknown
 from temoctl.systems.supabase.schemas import SchemaRoom
 from temoctl.systems.supabase.sessions import SeatRoom, SessionsRoom
 from temoctl.systems.supabase.settings import SupabaseSettings
@@ -100,7 +101,7 @@ class SupabaseSystem:
             )
         except TemoError as error:
             return [unknown(target.address, error) for target in targets], []
-        tenants = Tenants.of(targets, scope.owners)
+        tenants = Tenants.of(SYSTEM, targets, scope.owners)
         strays = [stray for room in rooms.values() for stray in room.strays(tenants, seen)]
         return [rooms[target.address.kind].observed(target, seen) for target in targets], strays
 
@@ -118,7 +119,7 @@ class SupabaseSystem:
                 else await self._files.observed(one, shelf)
                 for one in targets
             ]
-            tenants = Tenants.of(targets, scope.owners)
+            tenants = Tenants.of(SYSTEM, targets, scope.owners)
             return seen, [*await self._files.strays(tenants, shelf), *self._archives.strays(tenants, heads)]
         except TemoError as error:
             return [unknown(target.address, error) for target in targets], []

@@ -8,8 +8,9 @@ from temoctl.engine.protocol import Call, Outcome, ProbeResult, Target, Verb
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.supabase.kinds import AS_GRANTED
-from temoctl.systems.supabase.room import Tenants, excess, in_words, moved, not_ours, text
+from temoctl.systems.supabase.room import excess, in_words, moved, not_ours
 from temoctl.systems.supabase.sql import (
     READER_SETTINGS,
     BaseChange,

@@ -11,9 +11,10 @@ from temoctl.model.errors import Conflict
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.supabase.kinds import AS_GRANTED, AS_MADE
 from temoctl.systems.supabase.notes import read_note, write_note
-from temoctl.systems.supabase.room import Tenants, excess, in_words, not_ours, text
+from temoctl.systems.supabase.room import excess, in_words, not_ours
 from temoctl.systems.supabase.schemas import role_faults
 from temoctl.systems.supabase.sql import (
     SEAT_SETTINGS,

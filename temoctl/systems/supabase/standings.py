@@ -11,8 +11,9 @@ from temoctl.model.address import Address
 from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import digest
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.supabase.kinds import SYSTEM
-from temoctl.systems.supabase.room import Tenants, not_ours, text
+from temoctl.systems.supabase.room import not_ours
 from temoctl.systems.supabase.sql import Catalogue, Look, Sql, StandingChange, StandingRow, foreign
 
 NAME = "service"

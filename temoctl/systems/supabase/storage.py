@@ -20,8 +20,8 @@ from temoctl.model.errors import Conflict, Refused
 from temoctl.model.identity import Marker, Owner
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, digest
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.supabase.kinds import ARCHIVES, BUCKETS, SYSTEM
-from temoctl.systems.supabase.room import Tenants, text
 from temoctl.systems.supabase.storage_client import Bucket, StorageApi, StoredFile
 
 _BUCKET = re.compile(r"temo_(?P<installation>[a-z0-9]{10})_(?P<uid>[a-z0-9]{16})_(?P<part>[a-z0-9]{1,16})")

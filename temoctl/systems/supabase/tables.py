@@ -18,9 +18,10 @@ from temoctl.model.identity import Marker
 from temoctl.model.resource import Observed, Presence
 from temoctl.model.value import Json, Props, digest
 from temoctl.sheets import Column, ReadOptions, Table, file_digest, open_table
+from temoctl.systems.marked import Tenants, text
 from temoctl.systems.supabase.kinds import AS_LOADED
 from temoctl.systems.supabase.notes import read_note, write_note
-from temoctl.systems.supabase.room import Tenants, excess, in_words, not_ours, text
+from temoctl.systems.supabase.room import excess, in_words, not_ours
 from temoctl.systems.supabase.sql import (
     ROW,
     Catalogue,
