@@ -61,6 +61,7 @@ class Billed(Temoctl):
 def temoctl(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Billed]:
     program = Billed(tmp_path_factory.mktemp("standing") / "world")
     program.works("sandbox", "start", "--n8n", "real")
+    program.works("sandbox", "billing", "clients", "away")
     program.works("apply", "--all", "--yes")
     yield program
     program.run("sandbox", "stop")
