@@ -141,7 +141,7 @@ def test_the_tenants_query_follows_its_tables() -> None:
         found = tree(tenant_resources(tenant(**changes), context(templates=templates())))
         return json.dumps(found["acme/n8n.workflow.tenant"]["props"]["nodes"])
 
-    assert "products_catalogue" in queries() and "services_anna_s_offers" in queries()
+    assert "products_catalogue" in queries() and "services_today_s_offers" in queries()
     assert "products_catalogue" not in queries(knowledge_base={"services": ACME["knowledge_base"]["services"]})
 
 
@@ -154,8 +154,8 @@ def test_a_file_of_another_content_is_another_stored_file_and_the_same_table() -
 
 def test_an_upload_has_a_table_and_no_file() -> None:
     found = tree(tenant_resources(tenant(), context()))
-    assert "acme/supabase.file.services-anna-s-offers" not in found
-    assert found["acme/supabase.table.services-anna-s-offers"]["props"].keys().isdisjoint({"file", "digest"})
+    assert "acme/supabase.file.services-today-s-offers" not in found
+    assert found["acme/supabase.table.services-today-s-offers"]["props"].keys().isdisjoint({"file", "digest"})
 
 
 def test_two_bots_of_one_tenant_share_nothing() -> None:

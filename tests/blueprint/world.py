@@ -23,7 +23,7 @@ ACME: dict[str, Any] = {
         "currency": "EUR",
         "language": "de",
         "time_zone": "Europe/Berlin",
-        "contact": {"name": "Anna", "email": "anna@acme.example"},
+        "contact": {"name": "The owner", "email": "owner@acme.example"},
     },
     "business": {
         "niche": "Coffee shop",
@@ -42,7 +42,7 @@ ACME: dict[str, Any] = {
     },
     "knowledge_base": {
         "products": [{"name": "Catalogue", "file": "kb/menu.csv", "delimiter": ";"}],
-        "services": [{"name": "Anna's offers", "source": "upload"}],
+        "services": [{"name": "Today's offers", "source": "upload"}],
     },
 }
 

@@ -248,7 +248,7 @@ def test_init_and_new_write_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert main(["validate", "--dir", root]) == 0
     given = {
         "name": "Кафе «У дома»: лучшее",
-        "contact": "Anna # Petrova",
+        "contact": "Front # desk",
         "email": "anna@example.com",
         "niche": "coffee: and cakes",
         "offer": "Coffee {and} cakes",

@@ -107,12 +107,12 @@ class Hook:
         self._headers = {"X-Telegram-Bot-Api-Secret-Token": f"{row['id']}_{node['id']}"}
 
     def deliver(self, update: int, text: str) -> None:
-        chat = {"id": CUSTOMER, "type": "private", "first_name": "Anna"}
+        chat = {"id": CUSTOMER, "type": "private", "first_name": "Customer"}
         message = {
             "message_id": update,
             "date": 1_780_000_000,
             "chat": chat,
-            "from": {"id": CUSTOMER, "is_bot": False, "first_name": "Anna"},
+            "from": {"id": CUSTOMER, "is_bot": False, "first_name": "Customer"},
             "text": text,
         }
         body = {"update_id": update, "message": message}
