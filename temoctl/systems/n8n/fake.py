@@ -24,6 +24,7 @@ from temoctl.systems.n8n.fake_rows import (
     Row,
     editor_page,
     listed_credential,
+    methods_of,
     new_workflow,
     no_permission,
     not_licensed,
@@ -34,6 +35,7 @@ from temoctl.systems.n8n.fake_rows import (
     says,
     shown_credential,
     shown_workflow,
+    users,
     workflow_answer,
     wrong_method,
 )
@@ -153,12 +155,7 @@ class FakeN8n(FakeHttp):
         return FakeResponse(200, {"status": "ok"})
 
     async def _list_users(self, request: FakeRequest) -> FakeResponse:
-        now = self._stamp()
-        user = {"id": self.owner, "email": "owner@n8n.test", "firstName": "A", "lastName": "B", "isPending": False}
-        user |= {"createdAt": now, "updatedAt": now, "mfaEnabled": False}
-        if request.query.get("includeRole") == "true":
-            user["role"] = "global:owner"
-        return FakeResponse(200, {"data": [user], "nextCursor": None})
+        return users(request, self.owner, self._stamp())
 
     async def _licensed(self, request: FakeRequest) -> FakeResponse:
         return not_licensed(_LICENSED[request.path])
@@ -350,11 +347,7 @@ class FakeN8n(FakeHttp):
         return FakeResponse(200, {"message": "Workflow was started"})
 
     async def _methods(self, request: FakeRequest, hook: str) -> FakeResponse:
-        """A browser's question before it calls: answered from the table of webhooks, past the cache."""
-        if "origin" not in request.headers:
-            return FakeResponse(204)
-        methods = "OPTIONS, POST" if hook in self.publication.hooks else "OPTIONS"
-        return FakeResponse(204, headers={"access-control-allow-methods": methods})
+        return methods_of(request, registered=hook in self.publication.hooks)
 
     async def _list_executions(self, request: FakeRequest) -> FakeResponse:
         rows = list(reversed(self.executions))

@@ -53,6 +53,22 @@ def wrong_method(method: str) -> FakeResponse:
     return FakeResponse(404, {"code": 404, "message": words})
 
 
+def users(request: FakeRequest, owner: str, now: str) -> FakeResponse:
+    """The one user of a community edition: its owner."""
+    user = {"id": owner, "email": "owner@n8n.test", "firstName": "A", "lastName": "B", "isPending": False}
+    user |= {"createdAt": now, "updatedAt": now, "mfaEnabled": False}
+    if request.query.get("includeRole") == "true":
+        user["role"] = "global:owner"
+    return FakeResponse(200, {"data": [user], "nextCursor": None})
+
+
+def methods_of(request: FakeRequest, *, registered: bool) -> FakeResponse:
+    """A browser's question before it calls: answered from the table of webhooks, past the cache."""
+    if "origin" not in request.headers:
+        return FakeResponse(204)
+    return FakeResponse(204, headers={"access-control-allow-methods": "OPTIONS, POST" if registered else "OPTIONS"})
+
+
 def place(query: Mapping[str, str]) -> tuple[int, int]:
     """Limit and offset of a page. Raises ValueError for a cursor that isn't one."""
     if query.get("cursor"):
