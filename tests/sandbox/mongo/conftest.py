@@ -15,6 +15,9 @@ from temoctl.engine.clock import SystemClock
 from temoctl.sandbox.mongo import ADMIN
 from temoctl.sandbox.mongo.engine import SWEEP, Engine
 from temoctl.sandbox.mongo.listener import ROLES, MongoListener
+from tests.systems.mongodb.forgotten import forgotten_sockets
+
+__all__ = ["forgotten_sockets"]
 
 REAL = os.environ.get("TEMOCTL_TEST_MONGODB_URI", "")
 PASSWORD = "canary-admin-0123456789"
