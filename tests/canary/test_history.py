@@ -20,7 +20,6 @@ from tests.canary.test_sinks import LOUD, Watch, comments, dump, planted, script
 
 pytestmark = pytest.mark.postgres
 
-WAITING = (0, 3)
 """Somebody may still have to pay."""
 SECRETIVE = "I am {} and this is between us"
 
@@ -81,7 +80,7 @@ class Sinks:
     def loud(self, name: str, *words: str) -> str:
         """The same with every library logging all it can."""
         done = script(self._desk, LOUD, str(self._log), *words)
-        assert done.returncode in WAITING, done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout + done.stderr
         self.texts[f"{name} stdout"], self.texts[f"{name} stderr"] = done.stdout, done.stderr
         return done.stdout
 
