@@ -40,7 +40,7 @@ def evaluated() -> Iterator[None]:
         words = "E11000 duplicate key error collection"
         raise CommandFailed("DuplicateKey", f"{words}: dup key: {more.get('keyValue', '')}", **more) from None
     except NotImplementedError as error:
-        raise beyond(str(error).splitlines()[0]) from None
+        raise beyond(str(error).partition("\n")[0] or "what was asked") from None
     except _FROM_LIBRARY as error:
         raise CommandFailed("BadValue", str(error) or type(error).__name__) from None
 
